@@ -1,0 +1,66 @@
+"""Errors, divided by whose fault they are, and the exit codes that go with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..tools.errors import ToolFailure
+
+__all__ = [
+    "BudgetExceeded",
+    "GateFailure",
+    "Interrupted",
+    "KfpilotError",
+    "ModelError",
+    "ToolFailure",
+    "UserError",
+]
+
+EXIT_OK = 0
+EXIT_NOT_VERIFIED = 1
+
+
+class KfpilotError(Exception):
+    """Base of all errors that end a command with a message instead of a stack trace."""
+
+    exit_code = 1
+
+
+class UserError(KfpilotError):
+    """Bad input or configuration: says what, where, and how to mend it.
+
+    Args:
+        what: One sentence that says what is wrong.
+        where: The file it is in, if it is in a file.
+        line: The 1-based line in that file.
+        mend: What the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: Path | str | None = None, line: int | None = None, mend: str = "") -> None:
+        self.what, self.where, self.line, self.mend = what, where, line, mend
+        place = "" if where is None else f"{where}:{line}: " if line else f"{where}: "
+        super().__init__(place + what + (f"\n  {mend}" if mend else ""))
+
+
+class ModelError(KfpilotError):
+    """The model's endpoint failed, or its answer is of no use."""
+
+    exit_code = 4
+
+
+class GateFailure(KfpilotError):
+    """A gate did not pass; the message is the feedback for the worker."""
+
+
+class BudgetExceeded(KfpilotError):
+    """A budget (tokens, money, calls, time) is used up."""
+
+    exit_code = 3
+
+
+class Interrupted(KfpilotError):
+    """The user or the system asked the run to stop."""
+
+    exit_code = 130

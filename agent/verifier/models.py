@@ -1,0 +1,50 @@
+"""What the verifier saw: gate results, the verdict, the evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import BaseModel, Field
+
+
+class GateResult(BaseModel):
+    """What one gate saw."""
+
+    gate: str = Field(description="files, scope, python, kfp, tests, docs, yaml, …")
+    passed: bool
+    summary: str = Field(description="One line for a person")
+    failures: list[str] = Field(default=[], description="What is wrong and how to mend it, for whoever must mend it")
+    command: list[str] = Field(default=[], description="The command that ran; empty when the gate only read files")
+    exit_code: int | None = None
+    counts: dict[str, int] = {}
+    seconds: float = 0.0
+    not_verified: list[str] = Field(default=[], description="What this gate could not show on this machine")
+
+
+class Verdict(BaseModel):
+    """All gates of one task on one tree."""
+
+    task: str
+    tree: str = Field(description="The git tree hash of the content that was judged")
+    gates: list[GateResult] = []
+    red: dict[str, list[str]] = Field(
+        default={}, description="Test file -> tasks still to come that must turn it green (tests written first)"
+    )
+
+    @property
+    def passed(self) -> bool:
+        """True when there is at least one gate and none failed."""
+        return bool(self.gates) and all(gate.passed for gate in self.gates)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of the verdict: the commit's `Kfpilot-Evidence` trailer."""
+        body = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    def feedback(self, limit: int = 4000) -> str:
+        """The failures as text for the worker, at most `limit` characters."""
+        lines = [f"[{g.gate}] {failure}" for g in self.gates if not g.passed for failure in g.failures or [g.summary]]
+        text = "\n".join(lines)
+        return text if len(text) <= limit else text[: limit - 20] + "\n… (shortened)"
