@@ -5,6 +5,7 @@ The workflow emits these; the journal keeps them as JSON lines; displays and rep
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,16 +171,28 @@ class Journal:
         self.path = path
         self.listeners = list(listeners or [])
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()  # tasks of one wave may emit from several threads
+        if path.exists():
+            _drop_torn_line(path)
         self._seq = sum(1 for _ in read_journal(path)) if path.exists() else 0
 
     def emit(self, event: Any) -> None:
         """Stamp, write, flush, tell the listeners."""
-        self._seq += 1
-        event.seq, event.at = self._seq, time.time()
-        with self.path.open("a", encoding="utf-8") as out:
-            out.write(event.model_dump_json() + "\n")
-        for listener in self.listeners:
-            listener(event)
+        with self._lock:
+            self._seq += 1
+            event.seq, event.at = self._seq, time.time()
+            with self.path.open("a", encoding="utf-8") as out:
+                out.write(event.model_dump_json() + "\n")
+            for listener in self.listeners:
+                listener(event)
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off a last line that a kill left unfinished: the next event would be glued to it and both be lost."""
+    with path.open("rb+") as file:
+        content = file.read()
+        if content and not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
 
 
 def read_journal(path: Path) -> Iterator[Any]:
