@@ -1,0 +1,42 @@
+"""How numbers and foreign text are put into words."""
+
+from __future__ import annotations
+
+
+def clock(seconds: float) -> str:
+    """`0:07`, `12:30`, `1:02:05`."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int) -> str:
+    """`950`, `12.3k`, `1.20M`."""
+    if number < 1000:
+        return str(number)
+    return f"{number / 1000:.1f}k" if number < 999_950 else f"{number / 1e6:.2f}M"
+
+
+def plural(number: int, word: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """The first line that says something, shortened."""
+    line = next((part.strip() for part in text.splitlines() if part.strip()), "")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def bare(text: str) -> str:
+    """Text without control characters: what a model or a test printed must not steer the terminal."""
+    return "".join(char for char in text if char.isprintable())
+
+
+def say_counts(counts: dict[str, int] | None) -> str:
+    """Test counts in words: `12 passed, 1 skipped`."""
+    if counts is None:
+        return "not measured"
+    order = ["passed", "failed", "error", "errors", "skipped", "xfailed", "xpassed"]
+    names = sorted((name for name, many in counts.items() if many), key=lambda n: order.index(n) if n in order else 99)
+    return ", ".join(f"{counts[name]} {name}" for name in names) or "no tests"

@@ -1,0 +1,43 @@
+"""Writes a run's report beside its journal."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from .find import JOURNAL
+from .markdown import render
+from .summarise import summarise
+
+
+def write_reports(run_dir: Path) -> tuple[Path, Path]:
+    """Write `report.md` and `report.json` of a run; each is there whole or not at all.
+
+    Args:
+        run_dir: The run's folder, which holds its journal.
+
+    Returns:
+        The two files: Markdown, JSON.
+
+    Raises:
+        UserError: The folder holds no readable journal.
+    """
+    report = summarise(run_dir / JOURNAL)
+    markdown, data = run_dir / "report.md", run_dir / "report.json"
+    write_whole(markdown, render(report))
+    write_whole(data, report.model_dump_json(indent=2) + "\n")
+    return markdown, data
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file through a temporary one beside it, so that a reader never sees half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
