@@ -1,0 +1,285 @@
+"""Git, as far as a run needs it: worktrees of our own, their content, branches nobody else has moved meanwhile.
+
+The user's checkout and index are never written (but for `fast_forward`, which the user asks for with `--land`).
+Functions that write refuse any folder that `add_worktree` has not made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import ToolFailure
+from .git_command import MARK, attempt, fields, git, line, reason, require_own, root_of, scratch_index, text
+from .git_history import (
+    branch_head,
+    commit_all,
+    commits_with_trailer,
+    fast_forward,
+    merge_base,
+    show,
+    update_branch,
+    worktree_holding,
+)
+
+if TYPE_CHECKING:
+    from git import Repo
+
+__all__ = [
+    "add_worktree",
+    "apply_patch",
+    "branch_head",
+    "changed_files",
+    "commit_all",
+    "commits_with_trailer",
+    "current_branch",
+    "diff",
+    "fast_forward",
+    "head",
+    "is_dirty",
+    "list_worktrees",
+    "merge_base",
+    "open_repo",
+    "remove_worktree",
+    "restore",
+    "root_of",
+    "show",
+    "tree_hash",
+    "update_branch",
+    "worktree_holding",
+]
+
+
+def open_repo(path: Path) -> Repo:
+    """Open the repository that a folder lies in.
+
+    Raises:
+        ToolFailure: There is none, it is bare, has no commit yet, or git refuses to touch it.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise ToolFailure(f"{path} does not exist. Give a folder inside a git repository.")
+    where = attempt(folder, "rev-parse", "--show-toplevel")
+    if where.returncode:
+        raise ToolFailure(_why_not(folder, reason(where)))
+    top = Path(text(where.stdout).rstrip("\n"))
+    if attempt(top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode:
+        raise ToolFailure(
+            f"The repository {top} has no commit yet, so there is nothing to start from. "
+            'Commit what you have first: git add -A && git commit -m "Start"'
+        )
+    from git import Repo  # Costs a tenth of a second, which `--help` need not pay.
+    from git.exc import GitError
+
+    try:
+        repo = Repo(top, expand_vars=False)
+    except (GitError, OSError, ValueError) as error:
+        raise ToolFailure(f"The repository {top} cannot be opened: {error or type(error).__name__}.") from None
+    # GitPython lets the caller's GIT_WORK_TREE decide; the folder we were given decides.
+    repo._working_tree_dir = str(top)
+    return repo
+
+
+def _why_not(folder: Path, said: str) -> str:
+    if "dubious ownership" in said:
+        mend = f"git config --global --add safe.directory {folder}"
+        return f"git does not trust {folder}: it belongs to another user. If you do, run: {mend}"
+    if "must be run in a work tree" in said:
+        inside = attempt(folder, "rev-parse", "--is-bare-repository").stdout.strip() == b"true"
+        what = "is a bare repository: it has no files to work on" if inside else "is git's own folder"
+        return f"{folder} {what}. Run kfpilot in a normal clone: git clone {folder} <folder>"
+    if "not a git repository" in said:
+        return f'{folder} is not in a git repository. Make it one: git init && git add -A && git commit -m "Start"'
+    return f"git cannot work in {folder}: {said}"
+
+
+def head(repo: Repo) -> str:
+    """The commit that is checked out."""
+    return line(root_of(repo), "rev-parse", "--verify", "HEAD^{commit}")
+
+
+def current_branch(repo: Repo) -> str | None:
+    """The name of the branch that is checked out; None when HEAD is detached."""
+    done = attempt(root_of(repo), "symbolic-ref", "--quiet", "--short", "HEAD")
+    return text(done.stdout).strip() or None
+
+
+def is_dirty(repo: Repo) -> list[str]:
+    """The paths in the user's checkout that differ from its commit, staged, changed or untracked."""
+    entries = iter(fields(git(root_of(repo), "status", "--porcelain=v1", "-z", "--untracked-files=all")))
+    paths = set()
+    for entry in entries:
+        paths.add(entry[3:])
+        if entry[0] in "RC":
+            paths.add(next(entries))  # Where it was before.
+    return sorted(paths)
+
+
+def add_worktree(repo: Repo, path: Path, commit: str) -> Path:
+    """Check a commit out, detached, in a folder of our own.
+
+    A worktree of ours that stood there before, or whose folder has vanished, is replaced.
+
+    Returns:
+        The folder, absolute and without symlinks.
+
+    Raises:
+        ToolFailure: The folder is taken, or the commit is unknown.
+    """
+    root, path = root_of(repo), path.resolve()
+    if _record_of(root, path) is not None:
+        remove_worktree(repo, path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise ToolFailure(
+            f"Cannot make a worktree at {path}: it exists and is not empty. Remove it, or choose another."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    git(root, "worktree", "add", "--quiet", "--force", "--detach", str(path), f"{commit}^{{commit}}")
+    (Path(line(path, "rev-parse", "--absolute-git-dir")) / MARK).touch()
+    return path
+
+
+def remove_worktree(repo: Repo, path: Path) -> None:
+    """Remove a worktree of ours with all that is in it.
+
+    Nothing happens when it is gone already, or never was ours.
+    """
+    root, path = root_of(repo), path.resolve()
+    record = _record_of(root, path)
+    if record is None:
+        return
+    if attempt(root, "worktree", "remove", "--force", "--force", str(path)).returncode:
+        _delete(path)
+        # Not `git worktree prune`: it would also forget the user's worktrees on a disk that is just not mounted.
+        _delete(record)
+    elif path.exists():
+        _delete(path)
+
+
+def list_worktrees(repo: Repo) -> list[Path]:
+    """The worktrees kfpilot has made, also those whose folder has vanished."""
+    return [path for path, record in _records(root_of(repo)) if (record / MARK).is_file()]
+
+
+def _records(root: Path) -> Iterator[tuple[Path, Path]]:
+    """Every linked worktree with the folder git keeps its record in."""
+    common = Path(line(root, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    for pointer in sorted((common / "worktrees").glob("*/gitdir")):
+        target = Path(text(pointer.read_bytes()).strip())
+        yield (pointer.parent / target).parent.resolve(), pointer.parent
+
+
+def _record_of(root: Path, path: Path) -> Path | None:
+    return next((rec for own, rec in _records(root) if own == path and (rec / MARK).is_file()), None)
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder even where a test has taken the right to write away."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+        return
+    _unlock(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unlock(folder: Path) -> None:
+    for inner in [folder, *folder.rglob("*")]:
+        if inner.is_dir() and not inner.is_symlink() and inner.name != ".git":
+            inner.chmod(inner.stat().st_mode | 0o700)
+
+
+def tree_hash(worktree: Path) -> str:
+    """The id of the git tree that a commit of everything not ignored would have now."""
+    with scratch_index(worktree) as env:
+        git(worktree, "add", "--all", "--", ".", env=env)
+        return line(worktree, "write-tree", env=env)
+
+
+def changed_files(worktree: Path, base: str) -> list[str]:
+    """The files that differ from a commit: changed, new (unless ignored) and deleted ones, relative and sorted."""
+    return fields(git(worktree, "diff-tree", "-r", "-z", "--name-only", "--no-renames", base, tree_hash(worktree)))
+
+
+def diff(worktree: Path, base: str) -> str:
+    """Everything that differs from a commit as one patch that `git apply` accepts, new and binary files included."""
+    tree = tree_hash(worktree)
+    try:
+        return _patch(worktree, base, tree).decode()
+    except UnicodeDecodeError:
+        # Text in some other encoding. As a binary patch it survives being kept in a string.
+        parts = []
+        for path in fields(git(worktree, "diff-tree", "-r", "-z", "--name-only", "--no-renames", base, tree)):
+            part = _patch(worktree, base, tree, path)
+            if not _is_utf8(part):
+                part = _patch(worktree, base, tree, path, binary=True)
+            parts.append(part.decode("utf-8", "replace"))
+        return "".join(parts)
+
+
+def _patch(worktree: Path, base: str, tree: str, path: str | None = None, *, binary: bool = False) -> bytes:
+    options = ["--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv"]
+    # Whatever the user's configuration says of prefixes, `git apply` wants these.
+    options += ["--src-prefix=a/", "--dst-prefix=b/"]
+    paths = [] if path is None else ["--", path]
+    if not binary:
+        return git(worktree, "diff-tree", "-r", "-p", *options, base, tree, *paths)
+    with tempfile.TemporaryDirectory(prefix="kfpilot-attributes-") as folder:
+        attributes = Path(folder) / "attributes"
+        attributes.write_text("* -diff\n")
+        return git(
+            worktree, "-c", f"core.attributesFile={attributes}", "diff-tree", "-r", "-p", *options, base, tree, *paths
+        )
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def restore(worktree: Path, commit: str, paths: Sequence[str] | None = None) -> None:
+    """Put a worktree of ours, or some paths in it, back to a commit.
+
+    Args:
+        worktree: A worktree made by `add_worktree`.
+        commit: The commit to go back to.
+        paths: Files or folders. New files in them are removed, ignored ones stay. Without `paths` the whole worktree
+            goes back, HEAD included, and what is new goes, ignored or not.
+    """
+    require_own(worktree)
+    if paths is None:
+        git(worktree, "checkout", "--quiet", "--force", "--detach", commit, "--")
+        git(worktree, "reset", "--quiet", "--hard", commit, "--")
+        if attempt(worktree, "clean", "-ffdxq").returncode:
+            _unlock(worktree)
+            git(worktree, "clean", "-ffdxq")
+        return
+    for path in paths:
+        if git(worktree, "ls-tree", "-z", "--name-only", commit, "--", path.rstrip("/")):
+            git(worktree, "restore", f"--source={commit}", "--staged", "--worktree", "--", path)
+        else:
+            git(worktree, "rm", "-r", "--quiet", "--force", "--cached", "--ignore-unmatch", "--", path)
+            target = worktree / path
+            if target.is_file() or target.is_symlink():
+                target.unlink()
+        git(worktree, "clean", "-ffdq", "--", path)
+
+
+def apply_patch(worktree: Path, patch: str) -> None:
+    """Apply a patch, as `diff` makes them, to the files of a worktree of ours. All of it applies, or none.
+
+    Raises:
+        ToolFailure: It does not fit; the message says where.
+    """
+    require_own(worktree)
+    if not patch.strip():
+        return
+    done = attempt(worktree, "apply", "--whitespace=nowarn", "-", data=os.fsencode(patch))
+    if done.returncode:
+        raise ToolFailure(f"The patch does not fit the files in {worktree}: {reason(done)}")

@@ -1,0 +1,159 @@
+"""Runs git: with an environment that the caller's shell cannot bend, without hooks, without a question to the user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import ToolFailure
+
+if TYPE_CHECKING:
+    from git import Repo
+
+MARK = "kfpilot"
+"""A file of this name in git's own record of a worktree says that kfpilot has made the worktree."""
+
+CONFIG = (
+    # The hooks are the user's, for the user's own commits; one that asks or rewrites would break the evidence.
+    f"core.hooksPath={os.devnull}",
+    "core.fsmonitor=false",
+    "core.splitIndex=false",
+    "core.quotePath=false",
+    # The line ends are settled by the attributes; a warning must not become an error half way.
+    "core.safecrlf=false",
+    "advice.detachedHead=false",
+    "advice.addEmbeddedRepo=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "color.ui=false",
+)
+
+FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "true",
+    "SSH_ASKPASS": "true",
+    "GIT_EDITOR": "true",
+    # Looking at the user's checkout must not refresh, and so rewrite, its index.
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C.UTF-8",
+    "LANGUAGE": "C",
+}
+
+KEPT = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR",
+        "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME",
+        "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE")  # fmt: skip
+"""Of the caller's GIT_* variables only these get through: GIT_DIR, GIT_INDEX_FILE and the like (set when we are called
+from a hook) would turn every command to another repository or another index."""
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment git runs in."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in KEPT}
+    return {**env, **FIXED, **(extra or {})}
+
+
+def attempt(
+    where: Path, *arguments: str, data: bytes | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a folder and return what came of it, whatever the exit code.
+
+    Raises:
+        ToolFailure: There is no git, or no such folder.
+    """
+    if not where.is_dir():
+        raise ToolFailure(f"The folder {where} does not exist, so git cannot work in it.")
+    command = ["git"]
+    for setting in CONFIG:
+        command += ["-c", setting]
+    try:
+        return subprocess.run(
+            [*command, *arguments],
+            cwd=where,
+            env=environment(env),
+            input=data if data is not None else b"",
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ToolFailure("git is not installed, or not on the PATH. Install git 2.31 or later.") from None
+
+
+def git(where: Path, *arguments: str, data: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:
+    """Run git in a folder and return its output.
+
+    Raises:
+        ToolFailure: git failed; the message holds what git said.
+    """
+    done = attempt(where, *arguments, data=data, env=env)
+    if done.returncode:
+        raise ToolFailure(f"`git {arguments[0]}` failed in {where}: {reason(done)}")
+    return done.stdout
+
+
+def line(where: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """Run git and return the one line it answers with."""
+    return text(git(where, *arguments, env=env)).strip()
+
+
+def text(data: bytes) -> str:
+    """Bytes from git as text; file names that are not UTF-8 survive the way there and back."""
+    return os.fsdecode(data)
+
+
+def fields(data: bytes) -> list[str]:
+    """The entries of a `-z` answer."""
+    return [text(part) for part in data.split(b"\0") if part]
+
+
+def reason(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What git said of its failure, without the hints it gives to people at a prompt."""
+    said = (done.stderr or done.stdout).decode("utf-8", "replace")
+    lines = [part.strip() for part in said.splitlines() if part.strip() and not part.startswith("hint:")]
+    return " ".join(lines)[:1500] or f"exit code {done.returncode}"
+
+
+@contextmanager
+def scratch_index(worktree: Path) -> Iterator[dict[str, str]]:
+    """An index of our own that starts as a copy of the worktree's, so that the real one is never written.
+
+    Yields:
+        The environment variables that make git use it.
+    """
+    with tempfile.TemporaryDirectory(prefix="kfpilot-index-") as folder:
+        index = Path(folder) / "index"
+        env = {"GIT_INDEX_FILE": str(index)}
+        real = Path(line(worktree, "rev-parse", "--path-format=absolute", "--git-path", "index"))
+        try:
+            # With its times: git compares them with those of the files to know which content it has to read again.
+            shutil.copy2(real, index)
+        except FileNotFoundError:
+            git(worktree, "read-tree", "HEAD", env=env)
+        yield env
+
+
+def root_of(repo: Repo) -> Path:
+    """The top folder of the checkout the repository was opened from."""
+    return Path(repo.working_tree_dir)
+
+
+def require_own(worktree: Path) -> None:
+    """Refuse to write anywhere but in a worktree that `add_worktree` has made.
+
+    Raises:
+        ToolFailure: It is somebody's checkout, or no checkout at all.
+    """
+    record = Path(line(worktree, "rev-parse", "--absolute-git-dir"))
+    top = Path(line(worktree, "rev-parse", "--show-toplevel"))
+    if not (record / MARK).is_file() or top != worktree.resolve():
+        raise ToolFailure(
+            f"{worktree} is not a worktree that kfpilot has made, so nothing is written there. "
+            "Add one with add_worktree and work in it."
+        )
