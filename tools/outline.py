@@ -1,0 +1,116 @@
+"""A module's outline: what it offers, without how it does it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import ToolFailure
+
+WIDTH = 160
+"""Longest value of a constant, or default, that is shown in full."""
+
+
+def signatures(path: Path) -> str:
+    """What a Python module offers, as stub-like text.
+
+    Imports (but for the standard library's), constants, classes and functions, each with decorators, annotations,
+    defaults and the first line of its docstring. A module with a syntax error gives what its lines show.
+
+    Raises:
+        ToolFailure: The file cannot be read.
+    """
+    try:
+        source = path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    except OSError as error:
+        raise ToolFailure(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        return f"# does not parse: {where}\n" + "\n".join(_by_lines(source))
+    lines = []
+    if summary := _summary(tree):
+        lines.append(f'"""{summary}"""')
+    lines += _body(tree.body, "")
+    return "\n".join(lines)
+
+
+def _body(statements: list[ast.stmt], indent: str) -> Iterator[str]:
+    for node in statements:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if not _from_stdlib(node):
+                yield indent + ast.unparse(node)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _function(node, indent)
+        elif isinstance(node, ast.ClassDef):
+            yield from _class(node, indent)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            yield indent + _assignment(node)
+        elif isinstance(node, ast.If | ast.Try | ast.With) and not _is_main(node):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _body(getattr(node, part, []), indent)
+
+
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str) -> Iterator[str]:
+    for decorator in node.decorator_list:
+        yield f"{indent}@{ast.unparse(decorator)}"
+    word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    summary = _summary(node)
+    end = f'"""{summary}"""' if summary else "..."
+    yield f"{indent}{word} {node.name}({ast.unparse(node.args)}){returns}: {end}"
+
+
+def _class(node: ast.ClassDef, indent: str) -> Iterator[str]:
+    for decorator in node.decorator_list:
+        yield f"{indent}@{ast.unparse(decorator)}"
+    bases = ", ".join(ast.unparse(base) for base in [*node.bases, *node.keywords])
+    inner = list(_body(node.body, indent + "    "))
+    summary = _summary(node)
+    head = f"{indent}class {node.name}{f'({bases})' if bases else ''}:"
+    if summary:
+        inner.insert(0, f'{indent}    """{summary}"""')
+    yield head if inner else f"{head} ..."
+    yield from inner
+
+
+def _assignment(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> str:
+    text = " ".join(ast.unparse(node).split("\n"))
+    return text if len(text) <= WIDTH else text[:WIDTH] + " …"
+
+
+def _is_main(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+
+
+def _from_stdlib(node: ast.Import | ast.ImportFrom) -> bool:
+    if isinstance(node, ast.ImportFrom):
+        return node.level == 0 and (node.module or "").split(".")[0] in sys.stdlib_module_names
+    return all(alias.name.split(".")[0] in sys.stdlib_module_names for alias in node.names)
+
+
+def _summary(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    lines = (ast.get_docstring(node) or "").strip().splitlines()
+    return lines[0].strip().replace('"""', "'''") if lines else ""
+
+
+def _by_lines(source: str) -> Iterator[str]:
+    """What the lines alone show of a module that does not parse."""
+    lines = source.split("\n")
+    start = re.compile(
+        r"\s*(@\w|(async\s+)?def\s+\w|class\s+\w|import\s+\w|from\s+\S+\s+import\b|[A-Z_][A-Z0-9_]*\s*[:=])"
+    )
+    at = 0
+    while at < len(lines):
+        if start.match(lines[at]):
+            # A signature may go on over several lines.
+            part = lines[at].rstrip()
+            while part.count("(") > part.count(")") and at + 1 < len(lines) and len(part) < 1000:
+                at += 1
+                part += " " + lines[at].strip()
+            yield part
+        at += 1
