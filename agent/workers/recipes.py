@@ -141,8 +141,8 @@ def _terms(recipe: Recipe) -> dict[tuple[str, ...], float]:
 def _score(recipe: Recipe, said: tuple[list[str], list[str]], files: Sequence[str], among: Sequence[Recipe]) -> float:
     """Weighted inverse document frequency of the shared words, plus how alike the files and the recipe's path are.
 
-    `said` is the task's words, first without and then with those inside names. A name such as `load_users` often is only
-    mentioned, not what the task is about, so its words count half.
+    `said` is the task's words, first without and then with those inside names. A name such as `load_users` is often
+    only mentioned, not what the task is about, so its words count half.
     """
     prose, everything = said
     score = 0.0

@@ -1,6 +1,6 @@
 # title: Pipeline after one more step was added
 # use when: an existing pipeline gets another step or parameter; every step, name and default that was there stays
-# keywords: pipeline, add step, add a step, add the step, new step, extend, existing pipeline, insert, after the, between, change, edit, update, wire, use the component, call, calls, add parameter
+# keywords: pipeline, add step, add a step, add the step, new step, extend, existing pipeline, insert, after the, between, change, edit, update, use the component, add parameter
 # roles: code
 # path: pipelines/station_report.py
 """Pipeline that reports on the readings of a station."""

@@ -1,6 +1,6 @@
 # title: Pipeline that wires components
 # use when: a new pipeline connects components: the outputs of one step are the inputs of the next
-# keywords: pipeline, new pipeline, wire, wires, wiring, connect, steps, compose, chain, dsl.pipeline, outputs, then
+# keywords: pipeline, new pipeline, create the pipeline, create pipeline, add a pipeline, add pipeline, wire, wires, wiring, connect, steps, compose, chain, dsl.pipeline, outputs, then
 # roles: code
 # path: pipelines/warm_days.py
 """Pipeline that counts the warm readings of a station."""

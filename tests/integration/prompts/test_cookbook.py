@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from kfpilot.agent.workers.recipes import Recipe, load_recipes
+from kfpilot.tools.kfp_lint import problems
 from markdown_it import MarkdownIt
 
 pytestmark = pytest.mark.integration
@@ -159,6 +160,11 @@ def test_compiles_to_valid_ir(recipe: Recipe, compiled: dict[str, Any]) -> None:
 @pytest.mark.parametrize("recipe", TESTS, ids=lambda recipe: recipe.slug)
 def test_the_tests_pass(recipe: Recipe, outcomes: dict[str, list[str]]) -> None:
     assert set(outcomes[recipe.path]) == {"passed"}
+
+
+@pytest.mark.parametrize("recipe", KFP, ids=lambda recipe: recipe.slug)
+def test_would_also_run_in_a_cluster(recipe: Recipe) -> None:
+    assert problems(recipe.text) == []
 
 
 def test_add_step_keeps_the_order_of_the_steps(compiled: dict[str, Any]) -> None:
