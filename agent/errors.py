@@ -45,9 +45,30 @@ class UserError(KfpilotError):
 
 
 class ModelError(KfpilotError):
-    """The model's endpoint failed, or its answer is of no use."""
+    """The model's endpoint failed, or its answer is of no use.
+
+    Args:
+        what: One sentence that says what is wrong.
+        mend: What the user can do about it.
+        transient: The same request may well succeed a little later.
+        retry_after: Seconds the endpoint asked to wait, if it said so.
+        overflow: The request is longer than the model's context.
+    """
 
     exit_code = 4
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        mend: str = "",
+        transient: bool = False,
+        retry_after: float | None = None,
+        overflow: bool = False,
+    ) -> None:
+        self.what, self.mend = what, mend
+        self.transient, self.retry_after, self.overflow = transient, retry_after, overflow
+        super().__init__(what + (f"\n  {mend}" if mend else ""))
 
 
 class GateFailure(KfpilotError):
