@@ -1,0 +1,1 @@
+"""Components, one in each file."""
