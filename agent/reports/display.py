@@ -49,7 +49,10 @@ class Display:
                 self.fold.apply(event)
                 if not self._broken:
                     self.show(event)
-            except Exception:  # an event that cannot be shown is still in the journal
+            except (
+                Exception,
+                SystemExit,
+            ):  # rich exits on a broken pipe; an event that cannot be shown is still in the journal
                 self._broken = True
 
     def catch_up(self, events: Iterable[Any]) -> None:
@@ -112,9 +115,9 @@ class PlainDisplay(Display):
             self._zero = event.at
         for line in self.lines(event):
             minutes, seconds = divmod(int(event.at - self._zero), 60)
-            self.console.print(
-                f"{minutes:02}:{seconds:02} {bare(line)}", markup=False, highlight=False, soft_wrap=True, emoji=False
-            )
+            # Not through rich: it ends the process when the reader of a pipe goes away (`kfpilot run | head`).
+            self.console.file.write(f"{minutes:02}:{seconds:02} {bare(line)}\n")
+        self.console.file.flush()
 
     def lines(self, event: Any) -> list[str]:
         """What to say about an event, without the time; empty for what a log can do without."""

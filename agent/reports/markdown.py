@@ -8,20 +8,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .models import Issue, Report
-from .words import clock, count, plural, say_counts
+from .words import OUTCOMES, clock, count, plural, say_counts
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 STATES = {"verified": "✅ verified", "failed": "❌ failed", "skipped": "⏭️ skipped", "unfinished": "⏳ unfinished"}
-OUTCOMES = {
-    "verified": "every selected task verified",
-    "partly": "finished, some tasks not verified",
-    "budget": "ended by a budget",
-    "interrupted": "interrupted",
-    "error": "broken off by an error",
-    "unfinished": "not finished",
-}
 
 TEMPLATE = """\
 # {{ r.feature or "Run" }}: {{ outcome }}
@@ -73,7 +65,8 @@ git merge --ff-only {{ r.branch | quote }}
 {% for t in r.tasks %}\
 | **{{ t.id | cell }}** {{ t.title | cell }}{% if t.story %} [{{ t.story }}]{% endif %} | {{ t.role }} | \
 {{ t.state | state }} | {{ t.attempts }}{% if t.of %}/{{ t.of }}{% endif %} | \
-{{ (t.files or t.named_files) | files }} | {% if t.commit %}`{{ t.commit[:10] }}`{% else %}–{% endif %} | {{ t.usage.calls }} | \
+{{ (t.files or t.named_files) | files }} | {% if t.commit %}`{{ t.commit[:10] }}`{% else %}–{% endif %} | \
+{{ t.usage.calls }} | \
 {{ t.usage.prompt_tokens | count }} ({{ t.usage.cached_tokens | count }}) | {{ t.usage.completion_tokens | count }} | \
 {{ t.seconds | clock }} |
 {% endfor %}\

@@ -127,7 +127,7 @@ def _references(tasks: list[TaskReport]) -> list[Reference]:
     return references
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
+def _natural(text: str) -> list[tuple[int, int, str]]:
     """A sort key that puts US2 before US10."""
     parts: list[str] = []
     for char in text:
@@ -135,7 +135,7 @@ def _natural(text: str) -> list[tuple[int, str]]:
             parts[-1] += char
         else:
             parts.append(char)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:

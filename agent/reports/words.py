@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+OUTCOMES = {
+    "verified": "every selected task verified",
+    "partly": "finished, some tasks not verified",
+    "budget": "ended by a budget",
+    "interrupted": "interrupted",
+    "error": "broken off by an error",
+    "unfinished": "not finished",
+}
+"""How a run ended."""
+
 
 def clock(seconds: float) -> str:
     """`0:07`, `12:30`, `1:02:05`."""

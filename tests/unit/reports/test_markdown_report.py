@@ -1,0 +1,126 @@
+"""report.md and report.json on disk."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from kfpilot.agent import events as ev
+from kfpilot.agent.reports.markdown import render
+from kfpilot.agent.reports.models import Report
+from kfpilot.agent.reports.summarise import summarise
+from kfpilot.agent.reports.write import write_reports
+from markdown_it import MarkdownIt
+
+
+def headings(text: str) -> list[str]:
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    return [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of all table rows."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    found: list[list[str]] = []
+    for token, after in itertools.pairwise(tokens):
+        if token.type == "tr_open":
+            found.append([])
+        elif token.type == "td_open":
+            found[-1].append(after.content)
+    return [row for row in found if row]
+
+
+def test_both_files_are_written_and_agree(mixed):
+    markdown, data = write_reports(mixed.run_dir)
+
+    assert sorted(path.name for path in mixed.run_dir.iterdir()) == ["journal.jsonl", "report.json", "report.md"]
+    assert Report.model_validate(json.loads(data.read_text())) == summarise(mixed.path)
+    assert "1 of 3 tasks verified" in markdown.read_text()
+
+
+def test_writing_twice_replaces_the_files(mixed):
+    write_reports(mixed.run_dir)
+    mixed.start(resumed=True)
+    markdown, data = write_reports(mixed.run_dir)
+
+    assert json.loads(data.read_text())["sessions"] == 2
+    assert "kfpilot run 001-late-orders --resume" in markdown.read_text()
+
+
+def test_the_report_of_a_mixed_run(mixed):
+    text = render(summarise(mixed.path))
+    table = rows(text)
+
+    assert headings(text) == [
+        "001-late-orders: finished, some tasks not verified",
+        "Deployment readiness",
+        "Tasks",
+        "Not verified",
+        "What the gates saw",
+        "Tests",
+        "Acceptance",
+        "Known issues and limits",
+    ]
+    assert [
+        "**T002** Title of T002",
+        "code",
+        "❌ failed",
+        "2/8",
+        "`src/x.py`",
+        "–",
+        "2",
+        "2.0k (1.2k)",
+        "400",
+        "0:25",
+    ] in table
+    assert ["T002", "kfp", "**failed**", "–", "0.5 s", "kfp: one wrong<br>src/x.py:2: late() takes a str"] in table
+    assert ["FR-002", "**open**", "–", "–", "T003"] in table
+    assert ["Line coverage", "71.2 %", "80.5 %"] in table
+    assert "git merge --ff-only kfpilot/001-late-orders" in text
+    assert f"git apply --3way .kfpilot/runs/{mixed.run_dir.name}/patches/T002.patch" in text
+    assert "Ready" not in text
+
+
+def test_the_report_of_a_whole_run_needs_no_section_on_failures(whole):
+    text = render(summarise(whole.path))
+
+    assert "Not verified\n" not in text
+    assert "Ready for review and a trial deployment: all 3 tasks verified" in text
+    assert "- T009: deferred" in text
+    assert "--resume" not in text
+
+
+def test_a_landed_run_says_so_and_gives_no_merge_command(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001")])
+    recorder.verified("T001")
+    recorder.final()
+    recorder.finish(landed=True)
+    text = render(summarise(recorder.path))
+
+    assert "fast-forwarded" in text
+    assert "git merge" not in text
+
+
+def test_text_from_documents_and_models_stays_in_its_cell(recorder, make):
+    recorder.start()
+    task = make["planned"]("T001")
+    task.title = "Join `a | b`\n<script>alert(1)</script>"
+    recorder.plan([task])
+    recorder.add(ev.TaskFinished(task="T001", outcome="failed", attempts=1, why="left | right\n## Not a heading"))
+    text = render(summarise(recorder.path))
+
+    assert "<script>" not in text
+    assert "Not a heading" not in headings(text)
+    assert {len(row) for row in rows(text) if row[0].startswith("**T001")} == {10}
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 4, 9])
+def test_an_unfinished_run_renders(mixed, length):
+    lines = mixed.path.read_text().splitlines(keepends=True)
+    mixed.path.write_text("".join(lines[:length]))
+    text = render(summarise(mixed.path))
+
+    assert "the run has not finished" in text
+    assert "None" not in text.replace("None was seen", "")

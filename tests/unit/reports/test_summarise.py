@@ -1,0 +1,251 @@
+"""What the report says about a run, from its journal alone."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from kfpilot.agent import events as ev
+from kfpilot.agent.errors import UserError
+from kfpilot.agent.reports.summarise import build_report, summarise
+
+
+def test_a_whole_run_is_ready_and_says_what_was_not_seen(whole):
+    report = summarise(whole.path)
+
+    assert [(task.id, task.state, task.attempts, task.of) for task in report.tasks] == [
+        ("T001", "verified", 1, 8),
+        ("T002", "verified", 1, 8),
+        ("T003", "verified", 1, 8),
+    ]
+    assert report.tasks[0].commit == "t001" + "c" * 36
+    assert report.tasks[0].files == ["src/t001.py"]
+    assert (report.state, report.exit_code, report.head, report.words) == ("verified", 0, "d" * 40, "only US1")
+    assert report.readiness.ready
+    assert report.readiness.not_verified == ["the image python:3.11 was not pulled"]
+    assert "the image python:3.11 was not pulled" in report.readiness.text
+    assert "No cluster was used" in report.readiness.text
+    assert "1 task of tasks.md was not part of this run" in report.readiness.text
+    assert [(left.id, left.why) for left in report.left_out] == [("T009", "deferred")]
+
+
+def test_usage_is_summed_per_task_and_in_all(whole):
+    whole.add(ev.ModelCalled(purpose="plan", prompt_tokens=50, completion_tokens=5, seconds=1))
+    report = summarise(whole.path)
+
+    one = report.tasks[0].usage
+    assert (one.calls, one.prompt_tokens, one.cached_tokens, one.completion_tokens) == (1, 1000, 600, 200)
+    assert (report.usage.calls, report.usage.prompt_tokens, report.usage.completion_tokens) == (4, 3050, 605)
+
+
+def test_tests_and_coverage_before_and_after(whole):
+    tests = summarise(whole.path).tests
+
+    assert (tests.before, tests.after) == ({"passed": 4}, {"passed": 9, "skipped": 1})
+    assert (tests.coverage_before, tests.coverage_after, tests.final_check) == (71.25, 80.5, True)
+
+
+def test_references_are_met_partly_or_open(mixed, by_reference):
+    report = summarise(mixed.path)
+
+    assert by_reference(report) == {
+        "FR-001": ("partly", ["T001"], ["T002"], []),
+        "FR-002": ("open", [], ["T003"], []),
+    }
+
+
+def test_a_verified_tests_task_is_named_as_evidence(whole, by_reference):
+    found = by_reference(summarise(whole.path))
+
+    assert found["FR-001"] == ("met", ["T001", "T002"], [], ["T002"])
+    assert found["US1/AS1"] == ("met", ["T002"], [], ["T002"])
+
+
+def test_references_are_sorted_as_a_person_would(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001", refs=["US10/AS1", "US2/AS1", "FR-010", "1.2", "FR-002"])])
+
+    assert [ref.id for ref in summarise(recorder.path).references] == ["1.2", "FR-002", "FR-010", "US2/AS1", "US10/AS1"]
+
+
+def test_a_failed_task_shows_the_gates_of_its_last_attempt_and_keeps_its_patch(mixed):
+    task = summarise(mixed.path).tasks[1]
+
+    assert (task.state, task.attempts, task.commit, task.patch) == ("failed", 2, None, "patches/T002.patch")
+    assert [(gate.gate, gate.passed) for gate in task.gates] == [("files", True), ("kfp", False)]
+    assert task.gates[1].failures == ["src/x.py:2: late() takes a str"]
+    assert task.why == "kfp gate failed: late() takes a str"
+
+
+def test_issues_name_failures_skips_warnings_and_limits(mixed):
+    mixed.add(ev.Notice(level="warning", code="refine-rejected", message="the planner's answer left out T003"))
+    mixed.add(ev.Notice(level="info", message="nothing of note"))
+    issues = [(issue.kind, issue.task) for issue in summarise(mixed.path).issues]
+    texts = "\n".join(issue.text for issue in summarise(mixed.path).issues)
+
+    assert issues == [("failed", "T002"), ("skipped", "T003"), ("warning", None)]
+    assert "refine-rejected: the planner's answer left out T003" in texts
+    assert "T003 was skipped: depends on T002, which failed" in texts
+    assert "nothing of note" not in texts
+
+
+def test_plan_warnings_and_gate_limits_are_issues(whole):
+    texts = [issue.text for issue in summarise(whole.path).issues]
+
+    assert texts == [
+        "the image python:3.11 was not pulled (T001)",
+        "phantom-tick: T000 is ticked, but src/gone.py does not exist (line 12 of tasks.md)",
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["verified", "partly", "budget", "interrupted", "error"])
+@pytest.mark.parametrize("final", [True, False, None])
+@pytest.mark.parametrize("state", ["verified", "failed", "skipped", "unfinished", "pending"])
+def test_ready_only_if_all_is_verified_and_the_final_check_passed(recorder, make, outcome, final, state):
+    recorder.start()
+    recorder.plan([make["planned"]("T001"), make["planned"]("T002")])
+    recorder.verified("T001")
+    match state:
+        case "verified":
+            recorder.verified("T002")
+        case "failed":
+            recorder.failed("T002")
+        case "skipped":
+            recorder.add(ev.TaskFinished(task="T002", outcome="skipped", why="depends on T001"))
+        case "unfinished":
+            recorder.add(ev.TaskStarted(task="T002", role="code", title=""))
+    if final is not None:
+        recorder.final(final, [] if final else ["tests/test_a.py::test_b failed"])
+    recorder.finish(outcome)
+    told = summarise(recorder.path).readiness
+
+    assert told.ready == (outcome == "verified" and final is True and state == "verified")
+    assert told.ready == told.text.startswith("Ready for review")
+    assert told.ready == (told.reasons == [])
+    if state in ("failed", "skipped"):
+        assert f"{state}: T002" in told.text
+
+
+def test_a_run_without_a_task_is_not_ready(recorder):
+    recorder.start()
+    recorder.plan([])
+    recorder.final()
+    recorder.finish()
+
+    assert summarise(recorder.path).readiness.reasons == ["no task was worked"]
+
+
+def test_a_final_check_that_failed_is_told_with_its_failures(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001")])
+    recorder.verified("T001")
+    recorder.final(False, ["tests/test_old.py::test_kept failed"])
+    recorder.finish("partly", 1)
+    report = summarise(recorder.path)
+
+    assert ("regression", "Final check: tests/test_old.py::test_kept failed") in [
+        (i.kind, i.text) for i in report.issues
+    ]
+    assert "the final check of the whole branch failed with 1 failure" in report.readiness.text
+
+
+def test_every_prefix_of_a_journal_gives_a_report(mixed):
+    for length in range(len(mixed.events) + 1):
+        report = build_report(itertools.islice(mixed.events, length), run="r")
+        finished = length == len(mixed.events)
+        assert (report.state == "unfinished") != finished
+        assert not report.readiness.ready
+
+
+def test_a_killed_run_names_what_was_begun_and_what_not_reached(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001"), make["planned"]("T002"), make["planned"]("T003")])
+    recorder.verified("T001")
+    recorder.add(ev.TaskStarted(task="T002", role="code", title="Title of T002"))
+    recorder.attempt("T002", 1, [make["gate"]("kfp", "no component found")])
+    with recorder.path.open("a", encoding="utf-8") as out:
+        out.write('{"type":"attempt-star')  # the kill
+    report = summarise(recorder.path)
+
+    assert [task.state for task in report.tasks] == ["verified", "unfinished", "pending"]
+    assert report.tasks[1].why == "no component found"
+    assert report.tasks[1].seconds == pytest.approx(11)
+    assert report.state == "unfinished"
+    assert "the run has not finished" in report.readiness.text
+
+
+def test_a_resumed_run_counts_all_sessions_and_not_the_pause(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001"), make["planned"]("T002")])
+    recorder.baseline()
+    recorder.verified("T001")
+    recorder.add(ev.TaskStarted(task="T002", role="code", title=""))
+    recorder.attempt("T002", 1, [make["gate"]("kfp", "no component found")])
+    first = summarise(recorder.path).seconds
+    recorder.now += 10_000  # killed; the user comes back later
+    recorder.start(resumed=True)
+    recorder.plan(
+        [make["planned"]("T002")], skipped=[{"id": "T001", "why": "ticked"}, {"id": "T009", "why": "deferred"}]
+    )
+    recorder.add(ev.BaselineReady(counts={"passed": 7}, coverage=75))
+    recorder.verified("T002")
+    recorder.final()
+    recorder.finish()
+    report = summarise(recorder.path)
+
+    assert report.sessions == 2
+    assert [(task.id, task.state, task.attempts) for task in report.tasks] == [
+        ("T001", "verified", 1),
+        ("T002", "verified", 2),
+    ]
+    assert report.tasks[1].usage.calls == 2
+    assert report.tests.before == {"passed": 4}
+    assert first < report.seconds < 100
+    assert report.tasks[1].seconds < 100
+    assert [left.id for left in report.left_out] == ["T009"]
+    assert report.readiness.ready
+
+
+def test_what_an_earlier_session_found_at_its_end_does_not_hold_after_a_resume(whole):
+    whole.start(resumed=True)
+    report = summarise(whole.path)
+
+    assert (report.state, report.tests.final_check, report.readiness.ready) == ("unfinished", None, False)
+
+
+def test_a_task_that_failed_and_was_verified_later_is_verified(mixed):
+    mixed.start(resumed=True)
+    mixed.verified("T002")
+    mixed.verified("T003")
+    mixed.final()
+    mixed.finish()
+    report = summarise(mixed.path)
+
+    assert [task.state for task in report.tasks] == ["verified"] * 3
+    assert (report.tasks[1].patch, report.tasks[1].why, report.tasks[1].attempts) == (None, "", 3)
+    assert [gate.passed for gate in report.tasks[1].gates] == [True, True]
+    assert report.readiness.ready
+
+
+def test_a_damaged_line_is_named(whole):
+    lines = whole.path.read_text().splitlines(keepends=True)
+    whole.path.write_text("".join([*lines[:3], "{}\n", *lines[3:]]))
+
+    with pytest.raises(UserError, match=r"journal\.jsonl:4: not an event"):
+        summarise(whole.path)
+
+
+def test_a_missing_journal_is_a_users_error(tmp_path: Path):
+    with pytest.raises(UserError, match="no journal"):
+        summarise(tmp_path / "journal.jsonl")
+
+
+def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path):
+    path = tmp_path / "journal.jsonl"
+    ev.Journal(path).emit(ev.Notice(message="first"))
+    with path.open("a", encoding="utf-8") as out:
+        out.write('{"type":"noti')
+    ev.Journal(path).emit(ev.Notice(message="second"))
+
+    assert [(event.seq, event.message) for event in ev.read_journal(path)] == [(1, "first"), (2, "second")]
