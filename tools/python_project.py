@@ -1,0 +1,108 @@
+"""Where a Python project keeps its code, and the interpreter it runs with."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import processes
+from .errors import ToolFailure
+from .pytest_settings import find_settings, words
+
+SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages"}
+
+
+def find_source_roots(root: Path) -> list[Path]:
+    """The folders a project's own modules are imported from.
+
+    That is `src` when it holds Python code, the root itself, and what the pytest setting `pythonpath` and setuptools'
+    `package-dir` and `find.where` add, as far as it lies inside the root.
+    """
+    found = [root / "src"] if _holds_python(root / "src") else []
+    found.append(root)
+    settings = find_settings(root)
+    extra = words(settings[1].get("pythonpath")) if settings else []
+    setuptools = _setuptools(root)
+    packages = setuptools.get("packages", {})
+    if isinstance(packages, dict):
+        extra += packages.get("find", {}).get("where", [])
+    extra += [folder for package, folder in setuptools.get("package-dir", {}).items() if not package]
+    for name in extra:
+        folder = Path(os.path.normpath(root / str(name)))
+        if folder.is_dir() and folder.is_relative_to(root) and folder not in found:
+            found.append(folder)
+    return found
+
+
+def find_python(root: Path, configured: Path | None) -> Path:
+    """The interpreter the project's tests run with.
+
+    Args:
+        root: The project's checkout; an environment in it (`.venv`, `venv`) is taken when it has pytest.
+        configured: What the user has set; it wins.
+
+    Raises:
+        ToolFailure: The configured interpreter does not exist.
+    """
+    if configured is not None:
+        path = configured.expanduser()
+        path = path if path.is_absolute() else root / path
+        if not path.is_file():
+            raise ToolFailure(
+                f"The configured Python {configured} does not exist. Set it to the path of an interpreter."
+            )
+        return path
+    for name in (".venv", "venv"):
+        path = root / name / "bin" / "python"
+        if path.is_file():
+            command = [str(path), "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('pytest') is None)"]
+            try:
+                found = processes.run(command, cwd=root, env=processes.clean_env(), timeout=60)
+            except ToolFailure:  # an environment whose interpreter is gone
+                continue
+            if found.exit_code == 0:
+                return path
+    return Path(sys.executable)
+
+
+def own_names(root: Path, roots: Sequence[Path]) -> tuple[list[str], dict[str, list[str]]]:
+    """The top-level names of the project: those that are surely its own, and folders that only might be packages."""
+    solid: set[str] = set()
+    loose: dict[str, list[str]] = {}
+    for folder in roots:
+        for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if entry.is_file() and entry.suffix == ".py":
+                solid.add(entry.stem)
+            elif entry.is_dir() and entry.name.isidentifier() and entry not in roots:
+                if (entry / "__init__.py").is_file():
+                    solid.add(entry.name)
+                elif _holds_python(entry):
+                    loose.setdefault(entry.name, []).append(str(entry))
+    # A package that setuptools maps to another folder (`"acme.tool" = "tool"`) is imported by its mapped name.
+    mapped = {str(name).partition(".")[0] for name in _setuptools(root).get("package-dir", {}) if name}
+    return sorted(solid | mapped), loose
+
+
+def _setuptools(root: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        found = document["tool"]["setuptools"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _holds_python(folder: Path) -> bool:
+    """True when there is a Python file in or below the folder, environments and hidden folders left aside."""
+    for _, folders, files in os.walk(folder):
+        if "pyvenv.cfg" in files:
+            folders.clear()
+            continue
+        if any(name.endswith(".py") for name in files):
+            return True
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS]
+    return False
