@@ -1,0 +1,67 @@
+# Everything this repository does, as commands. Needs Python 3.11+, git and make.
+#
+#   make demo    the example feature, worked by the embedded model, in a scratch copy
+#   make test    the whole test suite: no weights, no network beyond the package index
+#   make check   linters, types, layers, then the tests
+#   make help    the rest
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+TYPES  := build/types/kfpilot
+FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
+CODE   := agent tools prompts tests
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check format lock clean distclean venv
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+
+venv: $(STAMP)  ## the environment in .venv, exactly as requirements.lock says
+
+# The stamp makes repeats quick: pip runs again only when the lock or the project's own metadata changed.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kfpilot needs Python 3.11 or newer; say which with: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies into $(VENV) (a few minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: $(STAMP)  ## run the example feature with the embedded model and show the report
+	$(BIN)/kfpilot demo $(ARGS)
+
+test: $(STAMP)  ## the whole suite (make test ARGS="tests/unit -k report" for a part)
+	$(BIN)/python -m pytest $(ARGS)
+
+# mypy and import-linter want the import name in the file system: kfpilot/agent, kfpilot/tools, kfpilot/prompts.
+$(FARM):
+	@mkdir -p $(TYPES)
+	@ln -sfn ../../../$(@F) $@
+
+lint: $(STAMP) $(FARM)  ## linters, types and layers, without the tests
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy -p kfpilot.agent -p kfpilot.tools
+	PYTHONPATH=build/types $(BIN)/lint-imports
+
+check: lint test  ## lint, then test
+
+format: $(STAMP)  ## put the code into the common form and mend what can be mended
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+# Hashes of every file of every pinned release, for all platforms; no index address, so that any mirror will do.
+lock:  ## make requirements.lock anew from pyproject.toml
+	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
+	build/uv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+		--all-extras --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
+
+clean:  ## remove what builds, tests and linters leave
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage .demo
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove the environment too
+	rm -rf $(VENV)
