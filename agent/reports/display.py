@@ -1,6 +1,6 @@
 """How a run looks while it runs: a live table, plain lines, or JSON lines. All are listeners of the journal.
 
-A display that fails must not fail the run: every listener here swallows its own errors and falls silent.
+A display that fails must not fail the run: no listener here raises, and one whose reader went away falls silent.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Display:
         self.fold = RunFold()
         self._lock = threading.RLock()
         self._broken = False
+        self.last_error: Exception | None = None
 
     def __call__(self, event: Any) -> None:
         """Take one event; never raises."""
@@ -49,11 +50,10 @@ class Display:
                 self.fold.apply(event)
                 if not self._broken:
                     self.show(event)
-            except (
-                Exception,
-                SystemExit,
-            ):  # rich exits on a broken pipe; an event that cannot be shown is still in the journal
+            except (OSError, SystemExit):  # the reader went away; rich exits on a broken pipe
                 self._broken = True
+            except Exception as error:
+                self.last_error = error  # this event cannot be shown; it is in the journal all the same
 
     def catch_up(self, events: Iterable[Any]) -> None:
         """Take in the events of earlier sessions of the run without showing each."""

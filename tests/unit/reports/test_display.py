@@ -100,6 +100,7 @@ def test_a_display_survives_what_is_not_an_event(mixed):
         display(event)
 
     assert display.fold.tasks["T001"].state == "verified"
+    assert "T001 code   verified" in output(display.console)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
