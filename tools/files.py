@@ -79,7 +79,7 @@ class Workspace(BaseModel):
             ToolFailure: No such file, out of bounds, binary, too large, or no such lines.
         """
         name, target = self._locate(path)
-        text = self._text(name, target)
+        text = self._text(name, target).removeprefix("\ufeff")
         if start is None and end is None and not numbered:
             return text
         lines = _lines(text)
@@ -134,18 +134,21 @@ class Workspace(BaseModel):
             raise ToolFailure(f"The old text is empty. To replace all of {name}, write the file instead.")
         if old == new:
             raise ToolFailure("The old and the new text are the same, so the edit would change nothing.")
-        wanted = _like(old, text, mark=False)
-        places = _occurrences(text, wanted)
+        # Whoever read the file did not see which line ends it has, or that it has both kinds.
+        plain = old.replace("\r\n", "\n")
+        variants = dict.fromkeys([plain, plain.replace("\n", "\r\n")])
+        places = sorted((place, variant) for variant in variants for place in _occurrences(text, variant))
         if not places:
             raise ToolFailure(_not_found(name, text, old))
         if len(places) > 1:
-            numbers = list(dict.fromkeys(str(text.count("\n", 0, place) + 1) for place in places))
+            numbers = list(dict.fromkeys(str(text.count("\n", 0, place) + 1) for place, _ in places))
             raise ToolFailure(
                 f"The old text occurs {len(places)} times in {name} (lines {', '.join(numbers[:20])}"
                 f"{', …' if len(numbers) > 20 else ''}). Add surrounding lines to make it unique."
             )
-        place = places[0]
-        self._store(name, target, text[:place] + _like(new, text, mark=False) + text[place + len(wanted) :])
+        place, found = places[0]
+        fitted = _like(new, found if "\n" in found else text, mark=False)
+        self._store(name, target, text[:place] + fitted + text[place + len(found) :])
         return f"edited {name} at line {text.count(chr(10), 0, place) + 1}"
 
     def list(self, glob: str | None = None) -> Names:
@@ -304,11 +307,10 @@ def _like(text: str, model: str, *, mark: bool = True) -> str:
     """The text with the line ends, and if wanted the byte order mark, of another one."""
     plain = text.replace("\r\n", "\n")
     windows = model.count("\r\n")
-    # A file with both kinds keeps what most of its lines have.
     if windows and windows * 2 > model.count("\n"):
         plain = plain.replace("\n", "\r\n")
     elif windows:
-        plain = text
+        plain = text  # Both kinds: leave each line what it is.
     if mark and model.startswith("\ufeff") and not plain.startswith("\ufeff"):
         plain = "\ufeff" + plain
     return plain

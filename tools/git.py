@@ -114,7 +114,7 @@ def is_dirty(repo: Repo) -> list[str]:
     paths = set()
     for entry in entries:
         paths.add(entry[3:])
-        if entry[0] in "RC":
+        if set(entry[:2]) & {"R", "C"}:
             paths.add(next(entries))  # Where it was before.
     return sorted(paths)
 

@@ -32,6 +32,9 @@ CONFIG = (
     "gc.auto=0",
     "maintenance.auto=false",
     "color.ui=false",
+    "i18n.commitEncoding=UTF-8",
+    "i18n.logOutputEncoding=UTF-8",
+    "log.showSignature=false",
 )
 
 FIXED = {
@@ -53,10 +56,16 @@ KEPT = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_E
 """Of the caller's GIT_* variables only these get through: GIT_DIR, GIT_INDEX_FILE and the like (set when we are called
 from a hook) would turn every command to another repository or another index."""
 
+KEPT_PREFIXES = ("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
+
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment git runs in."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in KEPT}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in KEPT or name.startswith(KEPT_PREFIXES)
+    }
     return {**env, **FIXED, **(extra or {})}
 
 
@@ -130,7 +139,7 @@ def scratch_index(worktree: Path) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="kfpilot-index-") as folder:
         index = Path(folder) / "index"
         env = {"GIT_INDEX_FILE": str(index)}
-        real = Path(line(worktree, "rev-parse", "--path-format=absolute", "--git-path", "index"))
+        real = require_top(worktree)
         try:
             # With its times: git compares them with those of the files to know which content it has to read again.
             shutil.copy2(real, index)
@@ -144,15 +153,31 @@ def root_of(repo: Repo) -> Path:
     return Path(repo.working_tree_dir)
 
 
+def require_top(worktree: Path) -> Path:
+    """Refuse a folder that is not the top of a checkout; returns where its index is.
+
+    A worktree whose `.git` is lost would otherwise be taken for a part of whatever repository lies around it.
+
+    Raises:
+        ToolFailure: It is not.
+    """
+    said = text(git(worktree, "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-path", "index"))
+    top, _, index = said.rstrip("\n").rpartition("\n")
+    if Path(top) != worktree.resolve():
+        raise ToolFailure(
+            f"{worktree} is not the top of a checkout: git takes it for a part of {top}. "
+            "If it was a worktree, its .git file is lost: remove the folder and add the worktree again."
+        )
+    return Path(index)
+
+
 def require_own(worktree: Path) -> None:
     """Refuse to write anywhere but in a worktree that `add_worktree` has made.
 
     Raises:
         ToolFailure: It is somebody's checkout, or no checkout at all.
     """
-    record = Path(line(worktree, "rev-parse", "--absolute-git-dir"))
-    top = Path(line(worktree, "rev-parse", "--show-toplevel"))
-    if not (record / MARK).is_file() or top != worktree.resolve():
+    if not (require_top(worktree).parent / MARK).is_file():
         raise ToolFailure(
             f"{worktree} is not a worktree that kfpilot has made, so nothing is written there. "
             "Add one with add_worktree and work in it."

@@ -97,7 +97,7 @@ def branch_head(repo: Repo, branch: str) -> str | None:
 def worktree_holding(repo: Repo, branch: str) -> Path | None:
     """The checkout (the user's or a worktree) that has the branch checked out; None when no folder has."""
     path = None
-    for entry in text(git(root_of(repo), "worktree", "list", "--porcelain")).splitlines():
+    for entry in text(git(root_of(repo), "worktree", "list", "--porcelain")).split("\n"):
         if entry.startswith("worktree "):
             path = Path(entry.removeprefix("worktree "))
         elif entry == f"branch refs/heads/{branch}" and path is not None and path.is_dir():
@@ -120,6 +120,7 @@ def update_branch(repo: Repo, branch: str, new: str, old: str | None) -> None:
     root = root_of(repo)
     if attempt(root, "check-ref-format", "--branch", branch).returncode:
         raise ToolFailure(f"{branch!r} cannot be the name of a branch.")
+    new = line(root, "rev-parse", "--verify", f"{new}^{{commit}}")
     holder = worktree_holding(repo, branch)
     if holder is not None:
         raise ToolFailure(
@@ -177,7 +178,7 @@ def commits_with_trailer(repo: Repo, rev_range: str, key: str) -> list[tuple[str
     pattern = f"--format=%x1e%H%n%(trailers:key={key},valueonly=true,unfold=true)"
     found = []
     for record in text(git(root_of(repo), "log", "--reverse", pattern, rev_range, "--")).split("\x1e")[1:]:
-        commit, *values = record.splitlines()
+        commit, *values = record.split("\n")
         found += [(commit, value.strip()) for value in values if value.strip()]
     return found
 

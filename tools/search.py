@@ -93,6 +93,10 @@ def grep(
             f"{pattern!r} is not a regular expression: {error}. To search for it as it stands, escape it: "
             f"{re.escape(pattern)}"
         ) from None
+    if "\n" in pattern or r"\n" in pattern:
+        raise ToolFailure(
+            f"{pattern!r} contains a line break, but the search goes line by line. Search for one line of it."
+        )
     found: list[Match] = []
     for name in files(root, glob):
         lines = _lines_of(root / name)
