@@ -1,1 +1,1 @@
-"""TODO."""
+"""The workflow: the life of a run, from the documents to the report."""

@@ -1,0 +1,91 @@
+"""`kfpilot run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ...tools import git
+from ..errors import EXIT_OK, KfpilotError
+from ..reports.display import choose_display, print_summary
+from ..reports.find import latest_run
+from ..reports.summarise import summarise
+from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
+from ..workflow.place import Request, branch_of, choose_start
+from .common import console_for, settings_for
+from .progress import download_progress
+
+
+def run_command(
+    folder: Path,
+    feature: str | None,
+    words: list[str],
+    *,
+    tasks: list[str],
+    stories: list[str],
+    overrides: dict[str, object],
+    land: bool = False,
+    resume: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+    plain: bool = False,
+    quiet: bool = False,
+    no_color: bool = False,
+) -> int:
+    """Implement a feature; returns the exit code. With `json` standard output carries events only."""
+    repo = open_checkout(folder)
+    root = git.root_of(repo)
+    settings = settings_for(root, overrides)
+    request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories, land=land)
+    if dry_run:
+        return dry(folder, request, json=json, no_color=no_color)
+    console = console_for(no_color, stderr=json)
+    display = choose_display(console, json=json, plain=plain, quiet=quiet)
+    code, failure = EXIT_OK, None
+    name = find_feature(repo, feature).name
+    try:
+        with display:
+            code = implement(
+                folder, request, settings, [display], resume=resume, progress=download_progress(console, quiet=quiet)
+            )
+    except NothingToDo:
+        raise
+    except KfpilotError as error:
+        code, failure = error.exit_code, error
+    info = latest_run(root, name) if any_run(root, name) else None
+    if info and not json:
+        print_summary(summarise(info.journal), console, report_file=(info.directory / "report.md").relative_to(root))
+    if failure:
+        print(f"kfpilot: {failure}", file=sys.stderr)
+    return code
+
+
+def any_run(root: Path, feature: str) -> bool:
+    """Whether there is a run with a journal to report on."""
+    from ..reports.find import list_runs
+
+    return bool(list_runs(root, feature))
+
+
+def dry(folder: Path, request: Request, *, json: bool, no_color: bool) -> int:
+    """What would be done and where."""
+    from .plan import plan_command
+
+    code = plan_command(
+        folder,
+        request.feature,
+        [request.words] if request.words else [],
+        tasks=request.tasks,
+        stories=request.stories,
+        no_llm=True,
+        json=json,
+        no_color=no_color,
+    )
+    if not json:
+        repo = open_checkout(folder)
+        branch = branch_of(find_feature(repo, request.feature).name)
+        start = choose_start(repo, branch)
+        console_for(no_color).print(
+            f"\nWould work on branch {branch} from {start[:10]}; nothing was changed.", markup=False
+        )
+    return code

@@ -1,0 +1,143 @@
+"""`kfpilot verify`: the gates on the current tree, without a model."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...tools import git
+from ..documents.models import Feature
+from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
+from ..planner.build import build_plan
+from ..planner.models import PlannedTask
+from ..settings import Settings
+from ..verifier.bench import Bench
+from ..verifier.context import GateContext
+from ..verifier.models import Verdict
+from ..verifier.verify import verify
+from ..workflow.driver import find_feature, open_checkout
+from ..workflow.place import TASK_TRAILER
+from .common import console_for, settings_for
+
+if TYPE_CHECKING:
+    from git import Repo
+
+
+def verify_command(
+    folder: Path,
+    tasks: list[str],
+    *,
+    feature: str | None = None,
+    base: str | None = None,
+    json: bool = False,
+    no_color: bool = False,
+) -> int:
+    """Judge tasks on a copy of the checkout as it is now, uncommitted files included; the checkout is not written."""
+    repo = open_checkout(folder)
+    root = git.root_of(repo)
+    documents = find_feature(repo, feature)
+    planned = planned_tasks(documents, tasks)
+    settings = settings_for(root, {})
+    scratch = Path(tempfile.mkdtemp(prefix="kfpilot-verify-"))
+    worktree = scratch / "tree"
+    console = console_for(no_color)
+    verdicts: list[Verdict] = []
+    try:
+        git.add_worktree(repo, worktree, git.head(repo))
+        patch = git.diff(root, git.head(repo))
+        git.apply_patch(worktree, patch)
+        with Bench(root, settings) as bench:
+            for task in planned:
+                if not json:
+                    console.print(f"{task.id} {task.title}", markup=False, style="bold")
+                verdicts.append(judge(repo, documents, task, worktree, base, bench, settings))
+                if not json:
+                    show(verdicts[-1], console)
+    finally:
+        git.remove_worktree(repo, worktree)
+        shutil.rmtree(scratch, ignore_errors=True)
+    if json:
+        rows = [{**verdict.model_dump(mode="json"), "passed": verdict.passed} for verdict in verdicts]
+        sys.stdout.write(jsonlib.dumps({"feature": documents.name, "tasks": rows}, indent=2) + "\n")
+    return EXIT_OK if all(verdict.passed for verdict in verdicts) else EXIT_NOT_VERIFIED
+
+
+def planned_tasks(feature: Feature, wanted: list[str]) -> list[PlannedTask]:
+    """The tasks to judge, planned as if they were open: those named, else every ticked one.
+
+    Raises:
+        UserError: A named task does not exist, or none is ticked.
+    """
+    opened = feature.model_copy(deep=True)
+    keys = []
+    for name in wanted:
+        try:
+            keys.append(feature.task(name).key)
+        except KeyError:
+            ids = ", ".join(task.key for task in feature.tasks.tasks[:12])
+            raise UserError(f"no task {name}", where=feature.tasks.path, mend=f"Tasks are {ids} …") from None
+    if not wanted:
+        keys = [task.key for task in feature.tasks.tasks if task.state == "done"]
+        if not keys:
+            raise UserError(
+                "no task is ticked, so there is nothing to verify",
+                where=feature.tasks.path,
+                mend="Name tasks: kfpilot verify T001",
+            )
+    for task in opened.tasks.tasks:
+        if task.key in keys:
+            task.state = "open"
+    return [task for task in build_plan(opened).tasks if task.id in keys]
+
+
+def judge(
+    repo: Repo, feature: Feature, task: PlannedTask, worktree: Path, base: str | None, bench: Bench, settings: Settings
+) -> Verdict:
+    """One verdict, compared with the given commit, or with the one before the task's own commit, or with HEAD."""
+    start = base or base_of(repo, task)
+    context = GateContext(
+        task=task,
+        feature=feature.model_copy(update={"root": worktree}),
+        worktree=worktree,
+        base=start,
+        bench=bench,
+        only=task_paths(repo, task) if base is None else None,
+        asked=True,
+    )
+    return verify(context, all_gates=True)
+
+
+def base_of(repo: Repo, task: PlannedTask) -> str:
+    """The parent of the commit that carries the task's trailer; HEAD if there is none."""
+    for sha, key in git.commits_with_trailer(repo, "HEAD", TASK_TRAILER):
+        if key == task.id:
+            return f"{sha}~1"
+    return git.head(repo)
+
+
+def task_paths(repo: Repo, task: PlannedTask) -> list[str] | None:
+    """The files the task is about: what its commit changed, else what it names."""
+    for sha, key in git.commits_with_trailer(repo, "HEAD", TASK_TRAILER):
+        if key == task.id:
+            names = repo.git.diff("--name-only", "-z", f"{sha}~1", sha).split("\0")
+            return [name for name in names if name and not name.endswith("tasks.md")]
+    return list(task.files) or None
+
+
+def show(verdict: Verdict, console: object) -> None:
+    """A line a gate, and its findings."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    assert isinstance(console, Console)
+    for gate in verdict.gates:
+        mark = "[green]pass[/]" if gate.passed else "[red]fail[/]"
+        console.print(f"  {mark} {gate.gate:<11} {escape(gate.summary)} [dim]{gate.seconds:.1f} s[/]", highlight=False)
+        for failure in [] if gate.passed else gate.failures:
+            console.print(f"       {failure}", markup=False, highlight=False)
+        for unseen in gate.not_verified:
+            console.print(f"       not verified here: {unseen}", markup=False, highlight=False)

@@ -1,0 +1,58 @@
+"""What all gates of one run share: the project's interpreter, the KFP checker, the tests as they were before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from ...tools.kfp_check import KfpChecker
+from ...tools.pytest_run import TestRun, find_python, find_source_roots, run_pytest
+from ..settings import Settings
+
+
+class Bench:
+    """The workplace of the verifier.
+
+    Args:
+        root: The user's repository; its interpreter is used, its files are not.
+        settings: Time limits, the interpreter and source roots if the user set them.
+
+    Attributes:
+        baseline: The tests on the tree the current task starts from. A test that passed there must pass still.
+        latest: The last whole run of the tests; it becomes the baseline when its task is committed.
+    """
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self.settings = settings
+        self.python = find_python(root, settings.python)
+        self.checker = KfpChecker(self.python)
+        self.baseline: TestRun | None = None
+        self.latest: TestRun | None = None
+
+    def source_roots(self, worktree: Path) -> list[Path]:
+        """Folders that come first on the import path of whatever is run in the worktree."""
+        if self.settings.source_roots:
+            return [worktree / name for name in self.settings.source_roots]
+        return find_source_roots(worktree)
+
+    def run_tests(self, worktree: Path, targets: list[str] | None = None, *, coverage: bool = False) -> TestRun:
+        """pytest in the project's interpreter, on the worktree's files."""
+        return run_pytest(
+            self.python,
+            worktree,
+            targets or [],
+            source_roots=self.source_roots(worktree),
+            timeout=self.settings.gate_timeout,
+            coverage=coverage,
+            extra=self.settings.test_command,
+        )
+
+    def close(self) -> None:
+        """End the checker's process."""
+        self.checker.close()
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

@@ -1,0 +1,75 @@
+"""What a gate is given: one task, one worktree, what changed in it, and what was there before."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from ...tools import git
+from ..documents.models import Feature
+from ..planner.models import PlannedTask
+from ..planner.paths import role_of_path
+from .bench import Bench
+
+
+@dataclass
+class GateContext:
+    """Everything a gate may look at.
+
+    Attributes:
+        task: The task that is judged.
+        feature: The documents (of the user's checkout).
+        worktree: The folder with the work.
+        base: The commit the task started from.
+        later: Open tasks that come after this one: tests written first may wait for them.
+        red: Test files of earlier tasks that still wait, with the tasks they wait for.
+        bench: The shared workplace.
+        only: When given, other changed paths are not this task's and are left out (`kfpilot verify`).
+        asked: A person asked, on a finished tree: that nothing changed since the base is then no failure.
+        found_red: Filled by the tests gate: test files that fail only because later tasks are still to come.
+    """
+
+    task: PlannedTask
+    feature: Feature
+    worktree: Path
+    base: str
+    bench: Bench
+    later: list[PlannedTask] = field(default_factory=list)
+    red: dict[str, list[str]] = field(default_factory=dict)
+    only: list[str] | None = None
+    asked: bool = False
+    found_red: dict[str, list[str]] = field(default_factory=dict)
+
+    @cached_property
+    def changed(self) -> list[str]:
+        """Paths that differ from the base, deleted ones included."""
+        changed = git.changed_files(self.worktree, self.base)
+        if self.only is None:
+            return changed
+        known = {path for path in self.only if (self.worktree / path).is_file()}
+        return sorted(known | {path for path in changed if path in self.only})
+
+    @cached_property
+    def present(self) -> list[str]:
+        """Changed paths that exist."""
+        return [path for path in self.changed if (self.worktree / path).is_file()]
+
+    def read(self, path: str) -> str:
+        """A file of the worktree as text; bytes that are not UTF-8 are replaced."""
+        return (self.worktree / path).read_bytes().decode("utf-8", "replace")
+
+    def before(self, path: str) -> str | None:
+        """The file as it was at the base; None if it did not exist."""
+        data = git.show(git.open_repo(self.worktree), self.base, path)
+        return None if data is None else data.decode("utf-8", "replace")
+
+    def of(self, *patterns: str) -> list[str]:
+        """Changed, existing files whose name matches one of the patterns."""
+        return [path for path in self.present if any(fnmatch.fnmatch(path, pattern) for pattern in patterns)]
+
+    @property
+    def tests(self) -> list[str]:
+        """Changed, existing Python files that belong to the tests."""
+        return [path for path in self.of("*.py") if role_of_path(path) == "tests"]

@@ -1,0 +1,175 @@
+"""Gates that only read files: scope, files, python, assertions, docs, config."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+from ...tools import processes, search, text_checks
+from ...tools.pytest_run import count_assertions
+from ...tools.tests_audit import audit
+from ..documents.models import Task
+from ..planner.paths import role_of_path, writable_for
+from .context import GateContext
+from .models import GateResult
+
+CONFIG = (".yaml", ".yml", ".toml", ".json")
+PYTEST_SETTINGS = ("pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg")
+REMOVES = re.compile(r"^\W*(remove|delete|drop)\b", re.I)
+ONLY_RUNS = re.compile(
+    r"\b(run|re-?run|execute|verify|validate|check|ensure|confirm)\b.*\b(tests?|pytest|suite|compil\w*)", re.I
+)
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def result(gate: str, failures: list[str], good: str, **more: object) -> GateResult:
+    """A gate result: passed when nothing failed; the first failure is the summary."""
+    summary = good if not failures else failures[0].splitlines()[0]
+    if len(failures) > 1:
+        summary += f" (+{len(failures) - 1} more)"
+    return GateResult(gate=gate, passed=not failures, summary=summary, failures=failures, **more)  # type: ignore[arg-type]
+
+
+def gate_scope(ctx: GateContext) -> GateResult:
+    """Only files of the task's roles changed, and no existing test was weakened."""
+    from ...tools.files import Workspace
+
+    spaces = []
+    for role in [ctx.task.role, *ctx.task.also]:
+        paths = writable_for(ctx.task, role)
+        spaces.append(Workspace(root=ctx.worktree, writable=paths.writable, forbidden=paths.forbidden))
+    failures = [
+        f"{path}: the {ctx.task.role} role may not change this file; put it back as it was"
+        for path in ctx.changed
+        if not any(space.may_write(path) for space in spaces)
+    ]
+    watched = [path for path in ctx.changed if role_of_path(path) == "tests" or path in PYTEST_SETTINGS]
+    before = {path: ctx.before(path) for path in watched}
+    after = {path: ctx.read(path) if (ctx.worktree / path).is_file() else None for path in watched}
+    failures += audit(before, after)
+    return result("scope", failures, f"{len(ctx.changed)} changed, all within the role")
+
+
+def gate_files(ctx: GateContext) -> GateResult:
+    """The files the task names exist, and the work changed at least one of them (or, with none named, anything)."""
+    task, failures = ctx.task, []
+    removes = bool(REMOVES.search(task.title))
+    for path in task.files:
+        if not (ctx.worktree / path).exists() and not removes:
+            failures.append(f"{path}: the task names this file, and it does not exist; create it")
+    empty = [path for path in ctx.present if not ctx.read(path).strip() and Path(path).name != "__init__.py"]
+    failures += [f"{path}: is empty" for path in empty]
+    named = [
+        path
+        for path in ctx.changed
+        if any(path == name or path.startswith(name.rstrip("/") + "/") for name in task.files)
+    ]
+    if not ctx.changed and not ctx.asked and not ONLY_RUNS.search(task.title):
+        failures.append("no file was changed: the task asks for work, and none was seen")
+    elif ctx.changed and task.files and not named and not failures:
+        failures.append(f"none of the files the task names was changed: {', '.join(task.files)}")
+    failures += missing_symbols(ctx)
+    return result("files", failures, ", ".join(ctx.changed) or "no change needed")
+
+
+def missing_symbols(ctx: GateContext) -> list[str]:
+    """Names the task gives in backticks that occur nowhere; for tests and docs, nowhere in what was changed."""
+    symbols = [name for name in document_task(ctx).symbols if WORD.match(name.removesuffix("()"))]
+    if not symbols or not ctx.present:
+        return []
+    words: set[str] = set()
+    for path in ctx.present:
+        words |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", ctx.read(path))) | {Path(path).stem}
+    missing = [name for name in (symbol.removesuffix("()") for symbol in symbols) if name not in words]
+    nobody = "no changed file does" if ctx.task.role in ("tests", "docs") else "no file does"
+    own = ctx.task.role in ("tests", "docs")
+    elsewhere = (
+        [] if own else [name for name in missing if search.grep(ctx.worktree, rf"\b{re.escape(name)}\b", limit=1)]
+    )
+    return [
+        f"the task names `{name}`, and {nobody}: write it where the task says"
+        for name in missing
+        if name not in elsewhere
+    ]
+
+
+def document_task(ctx: GateContext) -> Task:
+    """The task as it stands in tasks.md."""
+    return ctx.feature.task(ctx.task.id)
+
+
+def gate_python(ctx: GateContext) -> GateResult:
+    """Changed Python files parse and use no undefined name (ruff E9, F63, F7, F82: errors, not style)."""
+    paths = ctx.of("*.py")
+    failures = []
+    for path in paths:
+        try:
+            ast.parse(ctx.read(path))
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            failures.append(f"{path}:{line or 1}: does not parse: {getattr(error, 'msg', error)}")
+    if failures or not paths:
+        return result("python", failures, "no Python file changed")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--output-format=concise"]
+    command += ["--select=E9,F63,F7,F82", "--", *paths]
+    done = processes.run(command, cwd=ctx.worktree, env=processes.clean_env(), timeout=60)
+    if done.exit_code:
+        lines = [line for line in done.stdout.splitlines() if re.match(r".+:\d+:\d+:", line)]
+        failures = lines or [f"ruff could not run: {(done.stderr or done.stdout).strip()[:300]}"]
+    return result(
+        "python", failures, f"{len(paths)} parse, no undefined name", command=command[1:], exit_code=done.exit_code
+    )
+
+
+def gate_assertions(ctx: GateContext) -> GateResult:
+    """Every new test function has an assertion that can fail, and there is at least one."""
+    failures, total, new = [], 0, 0
+    for path in ctx.tests:
+        try:
+            counts = count_assertions(ctx.read(path))
+            old = count_assertions(ctx.before(path) or "")
+        except SyntaxError as error:
+            failures.append(f"{path}:{error.lineno}: does not parse: {error.msg}")
+            continue
+        total += sum(counts.values())
+        new += sum(1 for name in counts if name not in old)
+        failures += [
+            f"{path}: {name} asserts nothing that could fail; assert the exact result that the specification asks for"
+            for name, count in counts.items()
+            if count == 0 and name not in old
+        ]
+    if not failures and ctx.tests and not total:
+        failures.append(f"{', '.join(ctx.tests)}: no test function found (functions named test_…)")
+    if not ctx.tests and ctx.changed:
+        failures.append("no test file was changed: a tests task must write at least one test")
+    return result(
+        "assertions", failures, f"{new} new tests, {total} assertions", counts={"new": new, "assertions": total}
+    )
+
+
+def gate_docs(ctx: GateContext) -> GateResult:
+    """Documentation names only things that exist."""
+    paths = ctx.of("*.md")
+    failures = [f"{path}: {problem}" for path in paths for problem in text_checks.markdown_problems(ctx.worktree, path)]
+    return result("docs", failures, f"{len(paths)} pages name only what exists")
+
+
+def gate_config(ctx: GateContext) -> GateResult:
+    """YAML, TOML and JSON parse; workflows and manifests have the parts that make them one."""
+    paths = [path for path in ctx.present if path.endswith(CONFIG)]
+    failures = [f"{path}: {problem}" for path in paths for problem in config_problems(ctx.worktree / path, path)]
+    return result("config", failures, f"{len(paths)} files parse")
+
+
+def config_problems(file: Path, path: str) -> list[str]:
+    """All that is wrong with one configuration file."""
+    if file.suffix in (".yaml", ".yml"):
+        problems = text_checks.yaml_problems(file)
+        if not problems and path.startswith(".github/workflows/"):
+            problems = text_checks.workflow_problems(file)
+        elif not problems:
+            problems = text_checks.manifest_problems(file)
+        return problems
+    return text_checks.toml_problems(file) if file.suffix == ".toml" else text_checks.json_problems(file)

@@ -1,0 +1,72 @@
+"""Run the gates of a task, cheap ones first, and give the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ...tools import git
+from ..errors import ToolFailure
+from . import running_gates, static_gates
+from .context import GateContext
+from .models import GateResult, Verdict
+
+Gate = Callable[[GateContext], GateResult]
+
+GATES: dict[str, Gate] = {
+    "scope": static_gates.gate_scope,
+    "files": static_gates.gate_files,
+    "python": static_gates.gate_python,
+    "config": static_gates.gate_config,
+    "docs": static_gates.gate_docs,
+    "assertions": static_gates.gate_assertions,
+    "kfp": running_gates.gate_kfp,
+    "tests": running_gates.gate_tests,
+}
+"""In the order they run. All that only read run together; each that runs code waits for those before it."""
+
+READS = ("scope", "files", "python", "config", "docs", "assertions")
+
+
+def verify(
+    ctx: GateContext, *, on_gate: Callable[[GateResult], None] | None = None, all_gates: bool = False
+) -> Verdict:
+    """Judge the worktree.
+
+    Args:
+        ctx: The task, the worktree, what was before.
+        on_gate: Told of each gate as it ends.
+        all_gates: Go on after a failure, so that a person sees everything at once.
+
+    Returns:
+        The verdict. Afterwards the worktree holds the judged content, whatever the gates' own runs wrote into it.
+    """
+    tree = git.tree_hash(ctx.worktree)
+    verdict = Verdict(task=ctx.task.id, tree=tree)
+    for name, gate in GATES.items():
+        if name not in ctx.task.gates:
+            continue
+        if not all_gates and name not in READS and not all(done.passed for done in verdict.gates):
+            break
+        verdict.gates.append(timed(name, gate, ctx))
+        if on_gate:
+            on_gate(verdict.gates[-1])
+    # What a test or an import left behind was not judged, so it must not be committed: back to the judged content.
+    left = git.changed_files(ctx.worktree, tree)
+    if left:
+        git.restore(ctx.worktree, tree, left)
+    verdict.red = dict(ctx.found_red)
+    return verdict
+
+
+def timed(name: str, gate: Gate, ctx: GateContext) -> GateResult:
+    """Run one gate; what it cannot do is a failure that says so, never a pass."""
+    start = time.monotonic()
+    try:
+        done = gate(ctx)
+    except ToolFailure as error:
+        done = GateResult(
+            gate=name, passed=False, summary=f"could not run: {error}", failures=[f"could not run: {error}"]
+        )
+    done.seconds = round(time.monotonic() - start, 3)
+    return done

@@ -1,0 +1,146 @@
+"""The draft worker, for small models: no tool calls, one whole file an answer, a fresh draft after each refusal."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ...tools.files import Workspace
+from ..errors import ToolFailure
+from ..events import ModelCalled
+from ..models.handle import Handle
+from ..planner.models import Role
+from ..planner.paths import role_of_path, writable_for
+from .answers import file_from
+from .job import Feedback, Job, Session
+from .mend import mend_python
+from .packet import LANGUAGES, Packet, gather, task_files_for
+from .skeleton import skeleton
+from .templates import render
+
+FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.7
+MAX_TOKENS = 1200
+MAX_HINTS = 3
+
+RULES: dict[str, list[str]] = {
+    "code": [
+        "Every import that a component needs stands inside its function body.",
+        "Read and write artifacts as files through .path.",
+    ],
+    "tests": ["Call a component as name.python_func(...). Assert exact values.", "Write small tests, two or three."],
+    "docs": ["Mention only files, functions and parameters shown above.", "Be short: at most 40 lines."],
+    "infra": ["Use only paths that exist in the repository."],
+}
+
+
+class DraftWorker:
+    """See `Worker`. Every attempt starts from the base: a small model repeats the mistake it is shown."""
+
+    kind = "draft"
+    fresh_tree = True
+
+    def __init__(self, handle: Handle, attempts: int) -> None:
+        self.handle, self.attempts = handle, attempts
+
+    def open(self, job: Job) -> Session:
+        return DraftSession(self.handle, job)
+
+
+class DraftSession:
+    """One task: remembers only why earlier drafts were refused."""
+
+    def __init__(self, handle: Handle, job: Job) -> None:
+        self.handle, self.job = handle, job
+        self.hints: list[str] = []
+
+    def attempt(self, number: int, feedback: Feedback | None) -> str:
+        """Draft each file that the task names."""
+        if feedback:
+            self.hints += [short(line) for line in feedback.failures[:1]]
+            self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
+        written = []
+        for role in [self.job.task.role, *self.job.task.also]:
+            for target in self.targets(role):
+                self.draft(role, target, number)
+                written.append(target)
+        if not written:
+            raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
+        return f"drafted {', '.join(written)}"
+
+    def targets(self, role: Role) -> list[str]:
+        """The files to write: those named, without folders and without files of other roles."""
+        files = [path for path in task_files_for(self.job.task, role) if Path(path).suffix or "." in Path(path).name]
+        mine = [path for path in files if role_of_path(path) == role] or files
+        return [path for path in mine if not (self.job.worktree / path).is_dir()]
+
+    def draft(self, role: Role, target: str, number: int) -> None:
+        """One answer, one file."""
+        start = skeleton(self.job, role, target)
+        prompt = draft_prompt(gather(self.job, role, recipes=1, around=3), target, role, self.hints)
+        opening = opening_of(target, start)
+        answer = self.ask(prompt, opening, target, number)
+        content = file_from(answer, target)
+        if content is None:
+            raise ToolFailure(f"the answer holds no content for {target}")
+        paths = writable_for(self.job.task, role)
+        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden)
+        space.write(target, content)
+        if target.endswith(".py"):
+            mend_python(self.job.worktree, target)
+
+    def ask(self, prompt: str, opening: str, target: str, number: int) -> str:
+        """The model's answer with its opening in front."""
+        from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+        from ..models.failures import model_error
+        from ..models.usage import usage_of
+
+        prefill = self.handle.kind == "embedded"
+        messages: list[Any] = [SystemMessage(render("draft_system.md"))]
+        messages.append(HumanMessage(prompt if prefill or not opening else f"{prompt}\nStart like this:\n{opening}"))
+        if prefill and opening:
+            messages.append(AIMessage(opening))
+        settings: dict[str, Any] = {
+            "temperature": FIRST_TEMPERATURE if number == 1 else LATER_TEMPERATURE,
+            "max_tokens": MAX_TOKENS,
+        }
+        if self.handle.kind == "embedded":
+            settings |= {"seed": number, "stop": None if target.endswith(".md") else ["\n```\n"]}
+        started = time.monotonic()
+        try:
+            message = self.handle.model.bind(**settings).invoke(messages)
+        except Exception as error:
+            raise model_error(error, name=self.handle.name) from error
+        usage = usage_of(message)
+        self.job.emit(
+            ModelCalled(
+                task=self.job.task.id,
+                prompt_tokens=usage.prompt,
+                cached_tokens=usage.cached,
+                completion_tokens=usage.completion,
+                seconds=round(time.monotonic() - started, 3),
+            )
+        )
+        text = str(message.text)
+        # llama.cpp repeats the opening in some versions and not in others.
+        return text if not prefill or text.lstrip().startswith(opening.strip()[:40]) else opening + text
+
+
+def draft_prompt(packet: Packet, target: str, role: Role, hints: list[str]) -> str:
+    """The request, what changes least first, so that a repeated request is read from the cache."""
+    values = {name: getattr(packet, name) for name in type(packet).model_fields}
+    return render("draft.md", target=target, rules=RULES[role], hints=hints, **values)
+
+
+def opening_of(target: str, start: str) -> str:
+    """The start of the answer: a fence, except for Markdown, then the start of the file."""
+    if target.endswith(".md"):
+        return start
+    return f"```{LANGUAGES.get(Path(target).suffix, '')}\n{start}"
+
+
+def short(line: str, limit: int = 200) -> str:
+    """One line of a failure."""
+    text = " ".join(line.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"

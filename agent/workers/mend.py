@@ -1,0 +1,90 @@
+"""Mechanical repairs of a draft: what a tool can put right needs no further draft.
+
+They only move or remove imports; behaviour is the model's to write and the verifier's to judge.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+from ...tools import processes
+
+
+def mend_python(root: Path, path: str) -> None:
+    """Put a drafted Python file in order: imports into the components that use them, unused ones out, formatted.
+
+    Args:
+        root: The worktree.
+        path: The file, relative to it. A file that does not parse is left as it is.
+    """
+    file = root / path
+    text = file.read_text(encoding="utf-8")
+    mended = imports_into_components(text)
+    if mended != text:
+        file.write_text(mended, encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff"]
+    env = processes.clean_env()
+    processes.run(
+        [*ruff, "check", "--isolated", "--no-cache", "--quiet", "--fix-only", "--select=F401,I001", "--", path],
+        cwd=root,
+        env=env,
+        timeout=60,
+    )
+    processes.run([*ruff, "format", "--isolated", "--no-cache", "--quiet", "--", path], cwd=root, env=env, timeout=60)
+
+
+def imports_into_components(source: str) -> str:
+    """Copy module-level imports that a component's body uses into that body (only there they exist in a cluster).
+
+    Imports of kfp stay; the copy at the module's top is left for `ruff` to remove when nothing else uses it.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    lines = source.splitlines(keepends=True)
+    imports: dict[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom) and not is_kfp(node):
+            text = ast.unparse(node)
+            for alias in node.names:
+                imports[(alias.asname or alias.name).split(".")[0]] = text
+    inserts: list[tuple[int, str]] = []
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or not is_component(node):
+            continue
+        used = {name.id for item in node.body for name in ast.walk(item) if isinstance(name, ast.Name)}
+        local = {
+            (alias.asname or alias.name).split(".")[0]
+            for item in ast.walk(node)
+            if isinstance(item, ast.Import | ast.ImportFrom)
+            for alias in item.names
+        }
+        needed = sorted({text for name, text in imports.items() if name in used - local})
+        has_doc = ast.get_docstring(node) is not None and len(node.body) > 1
+        first = node.body[1] if has_doc else node.body[0]
+        if needed:
+            indent = " " * first.col_offset
+            inserts.append((first.lineno - 1, "".join(f"{indent}{text}\n" for text in needed) + "\n"))
+    for at, text in sorted(inserts, reverse=True):
+        lines.insert(at, text)
+    return "".join(lines)
+
+
+def is_kfp(node: ast.Import | ast.ImportFrom) -> bool:
+    """True for imports of kfp, which a component gets in any case."""
+    names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+    return any(name.split(".")[0] in ("kfp", "__future__", "typing") for name in names) or bool(
+        getattr(node, "level", 0)
+    )
+
+
+def is_component(node: ast.FunctionDef) -> bool:
+    """True for functions under `@dsl.component` or `@component`."""
+    for decorator in node.decorator_list:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if (target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")) == "component":
+            return True
+    return False

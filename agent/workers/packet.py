@@ -1,0 +1,192 @@
+"""Gathers what a task needs into one packet, so that a worker need not look for it.
+
+The packet is the same for both workers; how much of it is shown differs.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from ...tools import search
+from ..documents.models import Feature, Story
+from ..planner.models import PlannedTask, Role
+from ..planner.paths import role_of_path, writable_for
+from .job import Job
+from .recipes import Recipe, nearest
+
+FULL_LINES = 220
+LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown", ".json": "json"}
+
+
+class ShownFile(BaseModel):
+    """A file as a prompt shows it."""
+
+    path: str
+    note: str = ""
+    text: str = ""
+    language: str = ""
+    whole: bool = True
+
+
+class Packet(BaseModel):
+    """What a task needs."""
+
+    task: PlannedTask
+    role: Role
+    details: list[str] = []
+    story: Story | None = None
+    requirements: list[str] = []
+    constraints: list[str] = []
+    files: list[ShownFile] = []
+    recipes: list[Recipe] = []
+    writable: list[str] = []
+    words: str = ""
+    tree: str = ""
+
+
+def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6) -> Packet:
+    """The packet of a job.
+
+    Args:
+        job: The task and its worktree.
+        role: The role that works now (a task may need several).
+        recipes: How many cookbook recipes to add.
+        around: How many neighbouring files to add as signatures.
+    """
+    task, feature = job.task, job.feature
+    document = feature.task(task.id)
+    text = " ".join([task.title, *document.details, *task.files])
+    return Packet(
+        task=task,
+        role=role,
+        details=[line.strip() for line in document.details],
+        story=story_of(feature, task),
+        requirements=requirements_of(feature, task),
+        constraints=[note.text for note in feature.plan.constraints][:6] if feature.plan else [],
+        files=shown_files(job, role, around),
+        recipes=nearest(text, role, task.files, k=recipes),
+        writable=[*task_files_for(task, role), *writable_for(task, role).writable],
+        words=job.words,
+        tree=job.tree,
+    )
+
+
+def task_files_for(task: PlannedTask, role: Role) -> list[str]:
+    """The named files that this role writes; all of them when the task has a single role."""
+    if not task.also:
+        return list(task.files)
+    return [path for path in task.files if role_of_path(path) == role]
+
+
+def story_of(feature: Feature, task: PlannedTask) -> Story | None:
+    """The user story of the task."""
+    if not feature.spec or not task.story:
+        return None
+    return next((story for story in feature.spec.stories if story.key == task.story), None)
+
+
+def requirements_of(feature: Feature, task: PlannedTask) -> list[str]:
+    """The requirements it cites; with none cited, those that name its files or symbols; then the edge cases."""
+    if not feature.spec:
+        return []
+    spec, known = feature.spec, [*feature.spec.requirements, *feature.spec.criteria]
+    found = [item for item in known if item.id in task.refs]
+    if not found:
+        names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
+        found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
+    lines = [f"{item.id}: {item.text}" for item in found[:8]]
+    if task.role in ("code", "tests"):
+        lines += [f"Edge case: {note.text}" for note in spec.edge_cases[:5]]
+    return lines
+
+
+def shown_files(job: Job, role: Role, around: int) -> list[ShownFile]:
+    """Named files in full, what they stand on as signatures, and for tests one test as a model."""
+    named = list(dict.fromkeys(job.task.files))
+    shown = [show(job.worktree, path) for path in named]
+    have = set(named)
+    for path, whole in related(job, role):
+        if path in have or around <= 0:
+            continue
+        have.add(path)
+        around -= 1
+        shown.append(show(job.worktree, path, whole=whole))
+    return shown
+
+
+def show(root: Path, path: str, *, whole: bool = True) -> ShownFile:
+    """One file; a long one, or one that is only context, as signatures."""
+    file = root / path
+    language = LANGUAGES.get(file.suffix, "")
+    if not file.exists():
+        return ShownFile(path=path, note=" (does not exist yet)")
+    if file.is_dir():
+        return ShownFile(
+            path=path, note=" (a folder)", text="\n".join(search.files(root, glob=f"{path.rstrip('/')}/**"))
+        )
+    text = file.read_bytes().decode("utf-8", "replace").rstrip()
+    lines = text.count("\n") + 1
+    if not text:
+        return ShownFile(path=path, note=" (empty)")
+    if whole and lines <= FULL_LINES:
+        return ShownFile(path=path, text=text, language=language)
+    if file.suffix == ".py":
+        return ShownFile(path=path, note=" (signatures)", text=search.signatures(file), language=language, whole=False)
+    head = "\n".join(text.splitlines()[:60])
+    return ShownFile(path=path, note=f" (first 60 of {lines} lines)", text=head, language=language, whole=False)
+
+
+def related(job: Job, role: Role) -> list[tuple[str, bool]]:
+    """Files near to the task, most useful first, each with whether to show it whole."""
+    root, task = job.worktree, job.task
+    files = [path for path in search.files(root) if not path.startswith((".specify/", ".kfpilot/", "specs/"))]
+    code = [
+        path
+        for path in files
+        if path.endswith(".py") and role_of_path(path) == "code" and Path(path).name != "__init__.py"
+    ]
+    words = set(re.findall(r"\w+", " ".join([task.title, *task.files, *job.feature.task(task.id).symbols])))
+    siblings = {str(Path(path).parent) for path in task.files}
+    named = [path for path in code if names_of(root / path) & words or Path(path).stem in words]
+    imports = [path for name in task.files for path in imported(root, name, code)]
+    near = [path for path in code if str(Path(path).parent) in siblings]
+    whole = role in ("tests", "docs")
+    result = [(path, whole) for path in named]
+    result += [(path, False) for path in [*imports, *near] if path not in named]
+    if role == "tests":
+        tests = [path for path in files if role_of_path(path) == "tests" and Path(path).name.startswith("test_")]
+        tests.sort(key=lambda path: (root / path).stat().st_size)
+        result[2:2] = [(path, True) for path in tests[:1]]
+    if role in ("docs", "infra"):
+        result += [
+            (path, True) for path in files if Path(path).name in ("README.md", "pyproject.toml") and "/" not in path
+        ]
+    return list(dict.fromkeys(result))
+
+
+def names_of(file: Path) -> set[str]:
+    """Names a module defines at its top."""
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return set()
+    return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)}
+
+
+def imported(root: Path, path: str, code: list[str]) -> list[str]:
+    """Modules of the project that an existing file imports."""
+    file = root / path
+    if file.suffix != ".py" or not file.is_file():
+        return []
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (SyntaxError, ValueError):
+        return []
+    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    tails = tuple(module.replace(".", "/") + ".py" for module in modules)
+    return [other for other in code if other.endswith(tails)] if tails else []

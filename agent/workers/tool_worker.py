@@ -1,0 +1,115 @@
+"""The tool worker: one langchain agent per role and task, for models that call tools reliably."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...tools.files import Workspace
+from ..errors import ModelError, ToolFailure
+from ..models.handle import Handle
+from ..planner.models import Role
+from ..planner.paths import writable_for
+from .job import Feedback, Job, Session
+from .packet import gather
+from .templates import render
+
+MAX_CALLS = 24
+"""Model calls in one attempt; a task that needs more is stuck."""
+
+
+class ToolWorker:
+    """See `Worker`. Keeps the conversation between attempts, so that a repair costs only the findings."""
+
+    kind = "tool"
+    fresh_tree = False
+
+    def __init__(self, handle: Handle, attempts: int) -> None:
+        self.handle, self.attempts = handle, attempts
+
+    def open(self, job: Job) -> Session:
+        return ToolSession(self.handle, job)
+
+
+class ToolSession:
+    """One task: a conversation per role that the task needs."""
+
+    def __init__(self, handle: Handle, job: Job) -> None:
+        self.job = job
+        self.talks = [Talk(handle, job, role) for role in [job.task.role, *job.task.also]]
+
+    def attempt(self, number: int, feedback: Feedback | None) -> str:
+        """Let each role work; after a refusal only the roles whose paths the findings name (all if none)."""
+        talks = self.talks
+        if feedback and len(talks) > 1:
+            text = "\n".join(feedback.failures) or feedback.text
+            talks = [talk for talk in talks if any(path in text for path in talk.paths)] or talks
+        return " ".join(filter(None, (talk.go(number, feedback) for talk in talks)))
+
+
+class Talk:
+    """The conversation of one role about one task."""
+
+    def __init__(self, handle: Handle, job: Job, role: Role) -> None:
+        self.handle, self.job, self.role = handle, job, role
+        self.messages: list[Any] = []
+        self.paths = list(job.task.files)
+
+    def first_request(self) -> str:
+        """The task with all it needs."""
+        packet = gather(self.job, self.role)
+        self.paths = packet.writable
+        values = {name: getattr(packet, name) for name in type(packet).model_fields}
+        return render("task.md", role_text=render(f"role_{self.role}.md"), **values)
+
+    def go(self, number: int, feedback: Feedback | None) -> str:
+        """One attempt: the model works until it calls `finish`."""
+        from langchain.agents import create_agent
+        from langchain.agents.middleware import ModelCallLimitMiddleware
+        from langchain.agents.middleware.model_call_limit import ModelCallLimitExceededError
+        from langchain_core.messages import AIMessage, HumanMessage
+
+        from .middleware import Endings, Meter, retrying
+        from .toolbox import tools_for
+
+        if not self.messages:
+            self.messages = [HumanMessage(self.first_request())]
+        if feedback:
+            self.messages.append(HumanMessage(feedback_text(self.job, feedback)))
+        paths = writable_for(self.job.task, self.role)
+        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden)
+        agent = create_agent(
+            self.handle.model,
+            tools=tools_for(space, self.job.worktree),
+            system_prompt=render("system.md"),
+            middleware=[
+                retrying(),
+                ModelCallLimitMiddleware(run_limit=MAX_CALLS, exit_behavior="error"),
+                Meter(self.job.emit, self.job.task.id),
+                Endings(),
+            ],
+        )
+        try:
+            # One at a time: the calls of an answer run in the order the model gave them.
+            state = agent.invoke({"messages": self.messages}, {"max_concurrency": 1, "recursion_limit": 10 * MAX_CALLS})
+        except ModelCallLimitExceededError:
+            self.messages = []
+            raise ToolFailure(f"no result within {MAX_CALLS} model calls; the next attempt starts anew") from None
+        except (ToolFailure, ModelError):
+            self.messages = []
+            raise
+        self.messages = state["messages"]
+        answer = next(message for message in reversed(self.messages) if isinstance(message, AIMessage))
+        calls = [call["args"].get("summary", "") for call in answer.tool_calls if call["name"] == "finish"]
+        return str(calls[-1]) if calls else ""
+
+
+def feedback_text(job: Job, feedback: Feedback) -> str:
+    """The verifier's findings as the next message."""
+    return render(
+        "feedback.md",
+        task=job.task,
+        attempt=feedback.attempt,
+        of=feedback.of,
+        feedback=feedback.text,
+        restored=feedback.restored,
+    )

@@ -1,0 +1,344 @@
+"""Starts or resumes a run and ends it in order: the only door to the workflow for every surface."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...tools import git, search
+from ..documents import load_feature, resolve_feature
+from ..documents.models import Feature
+from ..errors import (
+    EXIT_NOT_VERIFIED,
+    EXIT_OK,
+    BudgetExceeded,
+    Interrupted,
+    KfpilotError,
+    ToolFailure,
+    UserError,
+)
+from ..events import FinalCheck, Journal, Listener, Notice, PlanReady, RunFinished, RunStarted, read_journal
+from ..models.choose import open_model
+from ..models.handle import Handle
+from ..planner.build import build_plan
+from ..planner.models import ExecutionPlan
+from ..planner.selection import Selection, parse_words
+from ..reports.find import list_runs
+from ..reports.write import write_reports
+from ..settings import Settings
+from ..verifier.bench import Bench
+from ..workers.draft_worker import DraftWorker
+from ..workers.job import Worker
+from ..workers.tool_worker import ToolWorker
+from .place import Place, Request, bring_documents, open_place, records, reopen_place
+from .session import Run
+
+if TYPE_CHECKING:
+    from git import Repo
+
+TREE_LIMIT = 120
+
+
+def open_checkout(path: Path) -> Repo:
+    """The user's repository.
+
+    Raises:
+        UserError: There is none, or it cannot be worked on; says how to mend.
+    """
+    try:
+        return git.open_repo(path)
+    except ToolFailure as error:
+        raise UserError(str(error)) from None
+
+
+def find_feature(repo: Repo, hint: str | None) -> Feature:
+    """The feature the user means, as it stands in the checkout."""
+    root = git.root_of(repo)
+    return load_feature(resolve_feature(root, hint, os.environ, git.current_branch(repo)), root)
+
+
+def selection_of(request: Request, feature: Feature) -> Selection:
+    """What of the feature is to be done: options and the user's own words together."""
+    selection = parse_words(request.words, feature)
+    tasks = [*selection.tasks, *(task for task in request.tasks if task not in selection.tasks)]
+    stories = [*selection.stories, *(story for story in request.stories if story not in selection.stories)]
+    return selection.model_copy(update={"tasks": tasks, "stories": stories})
+
+
+def implement(
+    checkout: Path,
+    request: Request,
+    settings: Settings,
+    listeners: list[Listener],
+    *,
+    resume: bool = False,
+    progress: Callable[..., None] | None = None,
+) -> int:
+    """Run a feature, or go on with the run that was interrupted.
+
+    Args:
+        checkout: A folder in the user's repository.
+        request: What to do; with `resume`, only its feature matters.
+        settings: Model, worker, limits.
+        listeners: Are told of every event.
+        resume: Go on with the latest unfinished run of the feature.
+        progress: Is told of a download of weights.
+
+    Returns:
+        The exit code: 0 every selected task verified, 1 some not.
+
+    Raises:
+        KfpilotError: With its exit code; whatever was verified until then is on the branch.
+    """
+    repo = open_checkout(checkout)
+    root = git.root_of(repo)
+    feature = find_feature(repo, request.feature)
+    with one_run(root):
+        if resume:
+            place = reopen_place(repo, unfinished(root, feature.name))
+            request = place.request
+        else:
+            place = open_place(repo, feature.directory, settings.cache_dir, request)
+        try:
+            return drive(repo, place, settings, listeners, resume=resume, progress=progress)
+        finally:
+            if finished(place) or not (place.record / "journal.jsonl").exists():
+                git.remove_worktree(repo, place.worktree)
+
+
+@contextmanager
+def one_run(root: Path) -> Iterator[None]:
+    """Only one run at a time works on a repository.
+
+    Raises:
+        UserError: Another one does.
+    """
+    import filelock
+
+    lock = filelock.FileLock(records(root) / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise UserError(
+            "another run is working on this repository",
+            where=root,
+            mend="Wait for it (`kfpilot status`), or end it with Ctrl-C where it runs.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def unfinished(root: Path, feature: str) -> Path:
+    """The record of the feature's latest run, if it did not come to its end.
+
+    Raises:
+        UserError: There is nothing to go on with.
+    """
+    for info in list_runs(root, feature):
+        if info.outcome in ("unfinished", "interrupted", "budget", "error"):
+            return info.directory
+        break
+    raise UserError(
+        f"no unfinished run of {feature}", where=root, mend=f"Start one: kfpilot run {feature} (see kfpilot status)."
+    )
+
+
+def finished(place: Place) -> bool:
+    """Whether the journal says that the run came to its end."""
+    journal = place.record / "journal.jsonl"
+    events = list(read_journal(journal)) if journal.exists() else []
+    last = events[-1] if events else None
+    return isinstance(last, RunFinished) and last.outcome in ("verified", "partly")
+
+
+def drive(
+    repo: Repo,
+    place: Place,
+    settings: Settings,
+    listeners: list[Listener],
+    *,
+    resume: bool,
+    progress: Callable[..., None] | None,
+) -> int:
+    """Plan, open the model, run the graph, report."""
+    started = time.monotonic()
+    journal = Journal(place.record / "journal.jsonl", listeners)
+    copied = [] if resume else bring_documents(repo, place)
+    plan = saved_plan(place) if resume else None
+    plan = plan or plan_of(place)
+    if not plan.tasks and not resume:
+        (place.record / "journal.jsonl").unlink(missing_ok=True)
+        raise NothingToDo(place.feature, plan)
+    outcome: Literal["verified", "partly", "budget", "interrupted", "error"] = "error"
+    code, message, landed = 1, "", False
+    try:
+        with ExitStack() as stack:
+            handle = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
+            worker = worker_for(handle, settings)
+            bench = stack.enter_context(Bench(place.root, settings))
+            run = Run(
+                repo=repo, place=place, settings=settings, journal=journal, bench=bench, handle=handle, worker=worker,
+                plan=plan, resumed=resume,
+            )
+            run.emit(
+                RunStarted(
+                    run=place.run,
+                    feature=place.feature,
+                    branch=place.branch,
+                    base=place.start,
+                    model=handle.name,
+                    worker=worker.kind,
+                    words=place.request.words,
+                    resumed=resume,
+                )
+            )
+            if copied:
+                commit_documents(run, copied)
+            if not resume:
+                run.plan = refined(run, plan)
+                (place.record / "plan.json").write_text(run.plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            run.emit(PlanReady(plan=run.plan.model_dump(mode="json")))
+            run.tree = tree_of(place.worktree)
+            outcomes = invoke(run, resume=resume)
+            good = all(outcomes.get(task.id) == "verified" for task in run.plan.tasks) and final_passed(place)
+            outcome, code = ("verified", EXIT_OK) if good else ("partly", EXIT_NOT_VERIFIED)
+            if place.request.land:
+                landed = land(run)
+    except KeyboardInterrupt:
+        outcome, code = "interrupted", Interrupted.exit_code
+        message = f"stopped; go on with: kfpilot run {place.feature} --resume"
+        raise Interrupted(message) from None
+    except BudgetExceeded as error:
+        outcome, code, message = "budget", error.exit_code, str(error)
+        raise
+    except KfpilotError as error:
+        code, message = error.exit_code, str(error)
+        raise
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        head = git.branch_head(repo, place.branch)
+        seconds = round(time.monotonic() - started, 1)
+        journal.emit(
+            RunFinished(
+                outcome=outcome,
+                exit_code=code,
+                branch=place.branch,
+                head=head,
+                landed=landed,
+                seconds=seconds,
+                message=message,
+            )
+        )
+        write_reports(place.record)
+    return code
+
+
+class NothingToDo(KfpilotError):
+    """Every task is ticked, deferred or not selected: not an error, but the end."""
+
+    exit_code = EXIT_OK
+
+    def __init__(self, feature: str, plan: ExecutionPlan) -> None:
+        self.plan = plan
+        ticked = sum(skip.why == "already ticked" for skip in plan.skipped)
+        super().__init__(f"{feature}: nothing left to do ({ticked} ticked, {len(plan.skipped) - ticked} left out)")
+
+
+def plan_of(place: Place) -> ExecutionPlan:
+    """The deterministic plan of the documents in the worktree."""
+    feature = load_feature(place.worktree / place.directory, place.worktree)
+    return build_plan(feature, selection_of(place.request, feature))
+
+
+def saved_plan(place: Place) -> ExecutionPlan | None:
+    """The plan the interrupted run worked by."""
+    file = place.record / "plan.json"
+    return ExecutionPlan.model_validate_json(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def refined(run: Run, plan: ExecutionPlan) -> ExecutionPlan:
+    """The planner agent's plan, where it can help and the model can do it."""
+    from ..planner.refine import needs_refinement, refine
+
+    mode = run.settings.refine
+    if mode == "never" or (
+        mode == "auto" and not (run.handle.tools and needs_refinement(plan, run.place.request.words))
+    ):
+        return plan
+    return refine(plan, run.documents(), run.handle.model, run.place.request.words, run.emit)
+
+
+def worker_for(handle: Handle, settings: Settings) -> Worker:
+    """Tools for a model that calls them, drafts for one that does not; the user may decide."""
+    kind = settings.worker if settings.worker != "auto" else ("tool" if handle.tools else "draft")
+    if kind == "tool":
+        return ToolWorker(handle, settings.attempts)
+    return DraftWorker(handle, settings.drafts)
+
+
+def commit_documents(run: Run, paths: list[str]) -> None:
+    """The user's uncommitted documents are the base of the run, so they are committed on its branch first."""
+    place = run.place
+    sha = git.commit_all(
+        place.worktree,
+        f"docs: the documents of {place.feature} as the run found them",
+        "\n".join(paths),
+        {"Kfpilot-Run": place.run},
+    )
+    git.update_branch(run.repo, place.branch, sha, git.branch_head(run.repo, place.branch))
+    run.emit(Notice(code="documents-committed", message=f"uncommitted documents go along: {', '.join(paths)}"))
+    left = [path for path in git.is_dirty(run.repo) if path not in paths and not path.startswith(".kfpilot/")]
+    if left:
+        shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+        run.emit(
+            Notice(level="warning", code="uncommitted", message=f"uncommitted changes are not part of the run: {shown}")
+        )
+
+
+def tree_of(root: Path) -> str:
+    """The repository's files, for the prompt: one a line, cut after a while."""
+    files = [path for path in search.files(root) if not path.startswith((".kfpilot/", ".specify/", ".git"))]
+    more = f"\n… and {len(files) - TREE_LIMIT} more" if len(files) > TREE_LIMIT else ""
+    return "\n".join(files[:TREE_LIMIT]) + more
+
+
+def invoke(run: Run, *, resume: bool) -> dict[str, str]:
+    """Run the graph from its start, or from its last checkpoint; returns the outcome of each task."""
+    from langgraph.checkpoint.sqlite import SqliteSaver
+
+    from .workflow import build
+
+    connection = sqlite3.connect(run.place.record / "checkpoint.sqlite", check_same_thread=False)
+    try:
+        graph = build(run, SqliteSaver(connection))
+        config: Any = {"configurable": {"thread_id": run.place.run}, "recursion_limit": 100_000}
+        started = bool(graph.get_state(config).next) if resume else False
+        state = graph.invoke(None if started else {}, config, durability="sync")
+        return dict(state.get("outcomes", {}))
+    finally:
+        connection.close()
+
+
+def final_passed(place: Place) -> bool:
+    """Whether the last final check of the journal passed."""
+    checks = [event for event in read_journal(place.record / "journal.jsonl") if isinstance(event, FinalCheck)]
+    return bool(checks) and checks[-1].passed
+
+
+def land(run: Run) -> bool:
+    """Fast-forward the user's branch to the run's; when that cannot be, say so and leave both as they are."""
+    try:
+        git.fast_forward(run.repo, run.place.branch)
+    except ToolFailure as error:
+        run.emit(Notice(level="warning", code="not-landed", message=str(error)))
+        return False
+    return True

@@ -1,0 +1,196 @@
+"""Where a run works: its record, its branch, its worktree. The user's checkout is read, never written."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from ...tools import git
+from ..documents import load_feature, retarget, tick
+from ..documents.models import Feature
+from ..errors import ToolFailure, UserError
+
+if TYPE_CHECKING:
+    from git import Repo
+
+RECORDS = ".kfpilot"
+TASK_TRAILER = "Kfpilot-Task"
+RUN_TRAILER = "Kfpilot-Run"
+EVIDENCE_TRAILER = "Kfpilot-Evidence"
+
+
+class Request(BaseModel):
+    """What the user asked for; kept in the run's record, so that a resumed run does the same."""
+
+    feature: str | None = None
+    words: str = ""
+    tasks: list[str] = []
+    stories: list[str] = []
+    land: bool = False
+
+
+class Place(BaseModel):
+    """The run's names and folders."""
+
+    run: str
+    feature: str
+    directory: str
+    branch: str
+    start: str
+    root: Path
+    record: Path
+    worktree: Path
+    request: Request
+
+    def save(self) -> None:
+        """Keep it for a resume."""
+        self.record.mkdir(parents=True, exist_ok=True)
+        (self.record / "run.json").write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def records(root: Path) -> Path:
+    """The folder of all run records; it ignores itself in git."""
+    folder = root / RECORDS
+    folder.mkdir(exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    return folder
+
+
+def new_run_id() -> str:
+    """Sorts by time and does not clash: 20261125-031502-9f3a."""
+    return time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(2)
+
+
+def branch_of(feature: str) -> str:
+    """The run branch of a feature: its folder's name, as far as git allows it."""
+    name = re.sub(r"[^\w.-]+", "-", feature).strip("-.")
+    return f"kfpilot/{name.removesuffix('.lock') or 'feature'}"
+
+
+def choose_start(repo: Repo, branch: str) -> str:
+    """The commit a run starts from: the run branch if it is ahead of HEAD, else HEAD.
+
+    Raises:
+        UserError: The branch is checked out somewhere, or it and HEAD have gone different ways.
+    """
+    holder = git.worktree_holding(repo, branch)
+    if holder is not None:
+        raise UserError(
+            f"branch {branch} is checked out",
+            where=holder,
+            mend="Check out another branch there: the run writes to it.",
+        )
+    head, tip = git.head(repo), git.branch_head(repo, branch)
+    if tip is None or tip == head:
+        return head
+    base = git.merge_base(repo, head, tip)
+    if base == head:
+        return tip
+    if base == tip:
+        return head
+    raise UserError(
+        f"branch {branch} holds work of an earlier run that HEAD does not have, and HEAD has moved on since",
+        mend=f"Merge it (git merge {branch}), or drop it (git branch -D {branch}), then run again.",
+    )
+
+
+def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Place:
+    """Make the record and the worktree of a new run."""
+    root = git.root_of(repo)
+    branch = branch_of(feature.name)
+    start = choose_start(repo, branch)
+    run = new_run_id()
+    place = Place(
+        run=run,
+        feature=feature.name,
+        directory=feature.relative_to(root).as_posix(),
+        branch=branch,
+        start=start,
+        root=root,
+        record=records(root) / "runs" / run,
+        worktree=cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12] / run,
+        request=request,
+    )
+    place.save()
+    tip = git.branch_head(repo, branch)
+    if tip is not None and tip != start:
+        # All of the branch is in HEAD already; the run goes on from there.
+        git.update_branch(repo, branch, start, tip)
+    git.add_worktree(repo, place.worktree, start)
+    return place
+
+
+def reopen_place(repo: Repo, record: Path) -> Place:
+    """The place of an interrupted run, its worktree made anew at the branch's head."""
+    try:
+        place = Place.model_validate_json((record / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"the run's record cannot be read: {error}", where=record, mend="Start a new run.") from None
+    if place.worktree not in git.list_worktrees(repo) or not (place.worktree / ".git").exists():
+        git.remove_worktree(repo, place.worktree)
+        git.add_worktree(repo, place.worktree, git.branch_head(repo, place.branch) or place.start)
+    return place
+
+
+def bring_documents(repo: Repo, place: Place) -> list[str]:
+    """Copy the feature's documents from the checkout where the user has changed or not yet committed them.
+
+    Ticks of tasks that are committed on the run branch are made again in the copy.
+
+    Returns:
+        The copied paths.
+    """
+    changed = []
+    done = {task for _, task in git.commits_with_trailer(repo, place.start, TASK_TRAILER)}
+    for path in git.is_dirty(repo):
+        source = place.root / path
+        inside = path.startswith((place.directory + "/", ".specify/"))
+        if not inside or not source.is_file() or source.is_symlink():
+            continue
+        data = source.read_bytes()
+        target = place.worktree / path
+        if target.exists() and target.read_bytes() == data:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        changed.append(path)
+    if any(Path(path).name == "tasks.md" for path in changed) and done:
+        feature = load_feature(place.worktree / place.directory, place.worktree)
+        for task in feature.tasks.tasks:
+            if task.key in done and task.state != "done":
+                tick_file(feature, task.key)
+    return changed
+
+
+def tick_file(feature: Feature, key: str) -> bool:
+    """Tick a task in the worktree's tasks.md; False when its form has no box to tick."""
+    path = feature.tasks.path
+    data = path.read_bytes()
+    task = retarget(data, feature.task(key))
+    if task.mark_offset is None:
+        return False
+    path.write_bytes(tick(data, task))
+    return True
+
+
+def keep_patch(place: Place, task: str, base: str) -> str | None:
+    """Keep the unverified work of a task in the record; the path is relative to it."""
+    try:
+        patch = git.diff(place.worktree, base)
+    except ToolFailure:
+        return None
+    if not patch.strip():
+        return None
+    name = f"patches/{re.sub(r'[^A-Za-z0-9.#-]', '_', task)}.patch"
+    file = place.record / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(patch, encoding="utf-8", newline="")
+    return name
