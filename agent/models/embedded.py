@@ -169,6 +169,7 @@ class Server:
         assert child is not None and child.stdin is not None and child.stdout is not None
         options = {
             "model": str(self.model_file),
+            "name": self.model_file.stem,
             "context_tokens": self.context_tokens,
             "threads": self.threads,
             "port": self.port,
@@ -182,19 +183,20 @@ class Server:
             child.stdin.flush()
         line = _read_line(child.stdout, self.start_timeout)
         if line is None:
-            raise self._failed(f"did not come up in {self.start_timeout:.0f} s")
+            raise self.failed(f"did not come up in {self.start_timeout:.0f} s")
         try:
             reply = json.loads(line)
         except ValueError:
             code = child.wait(timeout=10)
             if code == -signal.SIGKILL:
-                raise self._failed("was killed while loading, most likely for want of memory (it needs 2 GB)") from None
-            raise self._failed(f"ended with code {code} while loading") from None
+                raise self.failed("was killed while loading, most likely for want of memory (it needs 2 GB)") from None
+            raise self.failed(f"ended with code {code} while loading") from None
         if "error" in reply:
-            raise self._failed(f"could not load {self.model_file.name} ({reply['error']})")
+            raise self.failed(f"could not load {self.model_file.name} ({reply['error']})")
         return dict(reply)
 
-    def _failed(self, what: str) -> ModelError:
+    def failed(self, what: str) -> ModelError:
+        """The error that says what became of the child, with the end of its log."""
         tail = ""
         if self.log.exists():
             with self.log.open("rb") as log:
@@ -239,10 +241,9 @@ def open_embedded(settings: Settings, *, progress: Progress | None = None, log: 
     server = Server(weights, log=log or settings.cache_dir / "logs" / "embedded.log")
     server.start()
     try:
-        name = MODEL_NAME if settings.model_file is None else weights.stem
         model = chat_client(
             Endpoint(url=server.url, key=SecretStr(server.api_key)),
-            name,
+            weights.stem,
             timeout=settings.model_timeout,
             temperature=settings.temperature,
             max_tokens=MAX_ANSWER_TOKENS,
@@ -257,7 +258,7 @@ def open_embedded(settings: Settings, *, progress: Progress | None = None, log: 
 
     return Handle(
         model=model,
-        name=f"embedded {name}",
+        name=f"embedded {MODEL_NAME if settings.model_file is None else weights.stem}",
         tools=False,
         kind="embedded",
         context_tokens=server.context_tokens,

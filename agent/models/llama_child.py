@@ -51,6 +51,8 @@ def parameters(options: dict[str, Any]) -> Any:
 
     p = xllamacpp.CommonParams()
     p.model.path = options["model"]
+    # Else the path of the file would be the name in every answer.
+    p.model_alias = {options["name"]}
     p.n_ctx = options["context_tokens"]
     p.n_parallel = 1
     p.cpuparams.n_threads = options["threads"]
