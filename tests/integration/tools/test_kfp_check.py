@@ -279,3 +279,11 @@ def test_an_interpreter_without_kfp(tmp_path: Path) -> None:
         without.check(tmp_path, ["a.py"], [tmp_path])
     with KfpChecker(tmp_path / "nowhere") as nowhere, pytest.raises(ToolFailure, match="Cannot start"):
         nowhere.check(tmp_path, ["a.py"], [tmp_path])
+
+
+def test_what_compiles_and_fails_at_run_time_is_a_problem(checker: KfpChecker, tmp_path: Path) -> None:
+    text = "import json\nfrom kfp import dsl\n@dsl.component(base_image='python:3.11')\ndef a():\n    json.dumps(1)\n"
+    module = check_one(checker, tmp_path, text)
+
+    assert module.objects[0].ok and not module.ok
+    assert module.failures()[0].startswith("thing.py: line 5: K01")
