@@ -1,0 +1,199 @@
+"""The deterministic plan: the same documents and selection give the same waves, always."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..documents.models import Feature, Phase, Task
+from .classify import classify, gates_for, written_files
+from .depend import Edges, Item, explicit, find_edges, ordered, reduce
+from .models import ROLES, ExecutionPlan, PlannedTask, Skipped
+from .names import story_priorities
+from .selection import Selection, choose
+from .warn import plan_warnings
+
+NO_PRIORITY = 99.0
+
+
+def build_plan(feature: Feature, selection: Selection | None = None) -> ExecutionPlan:
+    """Waves of open tasks, what is left out, and what a person should look at before work starts.
+
+    Args:
+        feature: The documents.
+        selection: Tasks and stories the user wants; None or an empty one wants all.
+
+    Raises:
+        UserError: A selected or needed task does not exist, or dependencies go round in a circle.
+    """
+    chosen = choose(feature, selection)
+    items, skipped = [], []
+    phases = _Phases(feature)
+    for index, task in enumerate(feature.tasks.tasks):
+        why = _why_skipped(task, chosen, selection)
+        if why:
+            skipped.append(Skipped(id=task.key, why=why))
+            continue
+        items.append(_item(task, index, feature, phases))
+    needs = explicit(items, feature)
+    order = ordered(items, needs, feature)
+    edges = find_edges(order, needs, feature)
+    depends_on = reduce(edges, order)
+    scenarios = scenario_refs(feature)
+    planned = {
+        item.task.key: PlannedTask(
+            id=item.task.key,
+            title=item.task.title,
+            role=item.roles[0],
+            also=list(item.roles[1:]),
+            story=item.stories[0] if item.stories else None,
+            priority=_priority_text(item.stories, phases),
+            files=list(item.task.files),
+            depends_on=depends_on[item.task.key],
+            gates=gates_for(item.roles, item.written),
+            refs=list(item.task.refs) or [ref for story in item.stories for ref in scenarios.get(story, ())],
+            line=item.task.line,
+        )
+        for item in order
+    }
+    waves = [[planned[item.task.key] for item in wave] for wave in make_waves(order, edges)]
+    warnings = plan_warnings(feature, order, needs, chosen)
+    return ExecutionPlan(feature=feature.name, waves=waves, skipped=skipped, warnings=warnings)
+
+
+def dependencies(plan: ExecutionPlan, feature: Feature) -> Edges:
+    """The dependencies of a plan's tasks with their reasons."""
+    phases = _Phases(feature)
+    wanted = {task.id for task in plan.tasks}
+    items = [_item(task, i, feature, phases) for i, task in enumerate(feature.tasks.tasks) if task.key in wanted]
+    needs = explicit(items, feature)
+    return find_edges(ordered(items, needs, feature), needs, feature)
+
+
+def _item(task: Task, index: int, feature: Feature, phases: _Phases) -> Item:
+    phase = phases.of(task)
+    stories = tuple(task.stories or (phase.stories[:1] if phase else ()))
+    return Item(
+        task=task,
+        index=index,
+        roles=tuple(classify(task, feature)),
+        written=tuple(written_files(task)),
+        phase=phase,
+        stories=stories,
+        rank=phases.rank(phase, stories),
+    )
+
+
+def _why_skipped(task: Task, chosen: set[str] | None, selection: Selection | None) -> str | None:
+    if task.state == "done":
+        return "already ticked"
+    if task.state == "deferred":
+        return "deferred"
+    if selection and task.key in selection.exclude:
+        return "left out on request"
+    if chosen is None:
+        return "optional" if task.optional else None
+    return None if task.key in chosen else "not selected"
+
+
+def scenario_refs(feature: Feature) -> dict[str, list[str]]:
+    """Acceptance references by story: US1 -> US1/AS1, US1/AS2."""
+    stories = feature.spec.stories if feature.spec else []
+    return {story.key: [f"{story.key}/AS{scenario.number}" for scenario in story.scenarios] for story in stories}
+
+
+def _number(priority: str | None) -> float:
+    digits = re.search(r"\d+", priority or "")
+    return float(digits[0]) if digits else NO_PRIORITY
+
+
+def _priority_text(stories: Sequence[str], phases: _Phases) -> str | None:
+    known = [phases.priorities[story] for story in stories if story in phases.priorities]
+    return min(known, key=_number) if known else None
+
+
+class _Phases:
+    """Where a task stands in the order of work, by its phase and story."""
+
+    def __init__(self, feature: Feature) -> None:
+        self.phases = feature.tasks.phases
+        self.priorities = story_priorities(feature)
+        self.places = {id(phase): place for place, phase in enumerate(self.phases)}
+        story = [place for place, phase in enumerate(self.phases) if self._is_story(phase)]
+        self.first_story, self.last_story = (story[0], story[-1]) if story else (None, None)
+
+    @staticmethod
+    def _is_story(phase: Phase) -> bool:
+        return phase.kind == "story" or (phase.kind == "other" and bool(phase.stories))
+
+    def of(self, task: Task) -> Phase | None:
+        """The phase of a task: by heading, else by number, else the last one above it."""
+        for phase in self.phases:
+            if task.phase is not None and phase.title == task.phase:
+                return phase
+        for phase in self.phases:
+            if task.phase_number is not None and phase.number == task.phase_number:
+                return phase
+        above = [phase for phase in self.phases if 0 < phase.line <= task.line]
+        return above[-1] if above else None
+
+    def rank(self, phase: Phase | None, stories: Sequence[str]) -> tuple[float, ...]:
+        """Sorts setup, foundational, stories by priority, polish; phases of other kinds stay where they stand."""
+        priority = min((_number(self.priorities.get(story)) for story in stories), default=NO_PRIORITY)
+        if phase is None:
+            return (2.0, priority, 0.0)
+        fixed = {"setup": 0.0, "foundational": 1.0, "polish": 3.0, "convergence": 4.0}.get(phase.kind)
+        if fixed is not None:
+            return (fixed, 0.0, 0.0)
+        place = self.places[id(phase)]
+        if self._is_story(phase) or (stories and self.first_story is not None):
+            return (2.0, priority, 0.0)
+        if self.first_story is None or self.last_story is None:
+            return (2.0, float(place), priority)
+        if place < self.first_story:
+            return (1.5, float(place), priority)
+        return (2.5 if place > self.last_story else 2.0, float(place) if place > self.last_story else priority, 0.0)
+
+
+def make_waves(order: Sequence[Item], edges: Edges) -> list[list[Item]]:
+    """Waves in which no task needs, or shares a file with, another of its wave.
+
+    Ranks keep phases and priorities apart. A task that one of better rank needs is drawn forward with it.
+    """
+    before: dict[str, set[str]] = {key: edges.soft[key] | set(edges.hard[key]) for key in edges.hard}
+    rank = {item.task.key: item.rank for item in order}
+    for item in reversed(order):
+        for other in edges.hard[item.task.key]:
+            rank[other] = min(rank[other], rank[item.task.key])
+    wave_of: dict[str, int] = {}
+    waves: list[list[Item]] = []
+    left = list(order)
+    while left:
+        ready = [item for item in left if all(other in wave_of for other in before[item.task.key])]
+        best = min(rank[item.task.key] for item in ready)
+        wave = sorted((item for item in ready if rank[item.task.key] == best), key=_in_wave)
+        for item in wave:
+            wave_of[item.task.key] = len(waves)
+        waves.append(wave)
+        left = [item for item in left if item.task.key not in wave_of]
+    return waves
+
+
+def _in_wave(item: Item) -> tuple[object, ...]:
+    return (item.rank, ROLES.index(item.roles[0]), item.task.line, item.index)
+
+
+def plan_json(plan: ExecutionPlan) -> dict[str, Any]:
+    """The plan in the shape of `kfpilot plan --json`."""
+    keys = ("id", "title", "role", "story", "priority", "files", "depends_on", "gates", "refs")
+    return {
+        "feature": plan.feature,
+        "waves": [[_pick(task.model_dump(mode="json"), keys) for task in wave] for wave in plan.waves],
+        "skipped": [entry.model_dump(mode="json") for entry in plan.skipped],
+        "warnings": [warning.model_dump(mode="json") for warning in plan.warnings],
+    }
+
+
+def _pick(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: data[key] for key in keys}
