@@ -80,7 +80,11 @@ def _class(node: ast.ClassDef, indent: str) -> Iterator[str]:
 
 def _assignment(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> str:
     text = " ".join(ast.unparse(node).split("\n"))
-    return text if len(text) <= WIDTH else text[:WIDTH] + " …"
+    if len(text) <= WIDTH:
+        return text
+    # Still Python: what is cut stands in a comment.
+    target = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+    return f"{target} = ...  # {text.removeprefix(target)[:WIDTH].strip(' =')} …"
 
 
 def _is_main(node: ast.stmt) -> bool:
@@ -95,7 +99,10 @@ def _from_stdlib(node: ast.Import | ast.ImportFrom) -> bool:
 
 def _summary(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     lines = (ast.get_docstring(node) or "").strip().splitlines()
-    return lines[0].strip().replace('"""', "'''") if lines else ""
+    if not lines:
+        return ""
+    first = lines[0].strip().replace("\\", "\\\\").replace('"""', "'''")
+    return first[:-1] + '\\"' if first.endswith('"') else first
 
 
 def _by_lines(source: str) -> Iterator[str]:
