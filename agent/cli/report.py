@@ -107,7 +107,7 @@ def status_command(root: Path, console: Console, *, as_json: bool = False) -> in
 
 def status_of(root: Path) -> Status:
     """Where a repository's features stand."""
-    from ..documents.resolve import list_features
+    from ..documents import list_features
 
     latest: dict[str, RunInfo] = {}
     for info in list_runs(root):
@@ -117,7 +117,7 @@ def status_of(root: Path) -> Status:
 
 
 def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus:
-    from ..documents.resolve import load_feature
+    from ..documents import load_feature
 
     where = directory.relative_to(root).as_posix() if directory.is_relative_to(root) else str(directory)
     status = FeatureStatus(feature=directory.name, directory=where)

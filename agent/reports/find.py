@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import UserError
 from ..events import ADAPTER, RunFinished, RunStarted
+from .summarise import feature_of
 
 JOURNAL = "journal.jsonl"
 """The name of a run's event file in its folder."""
@@ -111,6 +112,8 @@ def look_at(directory: Path) -> RunInfo:
     info.active = end.at if end else (directory / JOURNAL).stat().st_mtime
     if isinstance(end, RunFinished):
         info.outcome, info.exit_code = end.outcome, end.exit_code
+        info.branch = info.branch or end.branch
+        info.feature = info.feature or feature_of(end.branch)
     return info
 
 

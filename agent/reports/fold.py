@@ -55,6 +55,7 @@ class RunFold:
         self._session_at: float | None = None
         self._worked = 0.0
         self._begun: dict[str, float] = {}
+        self._attempts_before: dict[str, int] = {}  # attempts of earlier sessions
         self._gates_of: dict[str, int] = {}  # the attempt whose gates a task shows
 
     @property
@@ -86,9 +87,7 @@ class RunFold:
             case TaskStarted():
                 self._task_started(event)
             case AttemptStarted():
-                task = self.task(event.task)
-                task.state, task.of, task.attempts = "unfinished", event.of, task.attempts + 1
-                self.activity[event.task] = "asking the model"
+                self._attempt_started(event)
             case ModelCalled():
                 self._model_called(event)
             case ToolCalled():
@@ -106,6 +105,8 @@ class RunFold:
             case RunFinished():
                 self.finish = event
         self.last_at = event.at or self.last_at
+        if isinstance(event, RunFinished):
+            self._worked, self._session_at = self.seconds, None
 
     def _run_started(self, event: RunStarted) -> None:
         self._worked = self.seconds
@@ -135,8 +136,18 @@ class RunFold:
         task.role, task.title = event.role or task.role, event.title or task.title
         task.state, task.why, task.gates, task.patch = "unfinished", "", [], None
         self._gates_of.pop(event.task, None)
+        self._attempts_before[event.task] = task.attempts
         self._begun[event.task] = event.at
         self.activity[event.task] = "gathering context"
+
+    def _attempt_started(self, event: AttemptStarted) -> None:
+        task = self.task(event.task)
+        # A resumed run may go on within a task: then no `TaskStarted` comes again, and an attempt that was cut off
+        # comes a second time under its number.
+        self._begun.setdefault(event.task, event.at)
+        task.state, task.of = "unfinished", event.of
+        task.attempts = max(task.attempts, self._attempts_before.get(event.task, 0) + event.attempt)
+        self.activity[event.task] = "asking the model"
 
     def _model_called(self, event: ModelCalled) -> None:
         usages = [self.usage]

@@ -210,7 +210,7 @@ def _next_steps(report: Report, report_file: Path | None) -> list[tuple[str, str
         steps.append(("Landed", f"{report.branch} is in the branch you are on"))
     elif report.verified and report.branch:
         steps.append(("Merge", f"git merge --ff-only {report.branch}"))
-    if report.state in ("unfinished", "interrupted", "budget"):
+    if report.state in ("unfinished", "interrupted", "budget", "error") and report.feature:
         steps.append(("Go on", f"kfpilot run {report.feature} --resume"))
     if report_file:
         steps.append(("Report", str(report_file)))

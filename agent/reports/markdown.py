@@ -37,7 +37,7 @@ TEMPLATE = """\
 
 {{ r.readiness.text | plain }}
 
-{% if r.state == "unfinished" or r.state == "interrupted" or r.state == "budget" %}\
+{% if r.state in ("unfinished", "interrupted", "budget", "error") and r.feature %}\
 Go on with the run:
 
 ```sh

@@ -75,6 +75,7 @@ def report_of(fold: RunFold, run: str = "") -> Report:
         report.started = first.at or None
     report.last_event = fold.last_at
     if finish:
+        report.feature = report.feature or feature_of(finish.branch)
         report.state, report.exit_code, report.message = finish.outcome, finish.exit_code, finish.message
         report.head, report.landed = finish.head, finish.landed
         report.branch = finish.branch or report.branch
@@ -90,8 +91,13 @@ def report_of(fold: RunFold, run: str = "") -> Report:
     report.tests = _figures(fold)
     report.references = _references(report.tasks)
     report.issues = list(_issues(fold, report))
-    report.readiness = readiness(report)
+    report.readiness = readiness(report, warnings=len(fold.plan.warnings) if fold.plan else 0)
     return report
+
+
+def feature_of(branch: str) -> str:
+    """The feature of a run's branch: all that a journal tells when the run broke off before it began."""
+    return branch.removeprefix("kfpilot/") if branch.startswith("kfpilot/") else ""
 
 
 def _task(fold: RunFold, task: TaskReport) -> TaskReport:
@@ -157,7 +163,7 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
         # One line for what many gates say: "cannot run containers here" stands for every task that hit it.
         yield Issue(kind="not-verified", text=f"{text} ({', '.join(tasks)})")
     for warning in fold.plan.warnings if fold.plan else []:
-        place = f" (line {warning.line} of tasks.md)" if warning.line else ""
+        place = f" (line {warning.line})" if warning.line else ""
         yield Issue(kind="warning", text=f"{warning.code}: {one_line(warning.message)}{place}")
     seen = {warning.message for warning in fold.plan.warnings} if fold.plan else set()
     for notice in fold.notices:
@@ -199,11 +205,15 @@ def _not_verified(report: Report) -> dict[str, list[str]]:
     return found
 
 
-def readiness(report: Report) -> Readiness:
+def readiness(report: Report, warnings: int = 0) -> Readiness:
     """Whether what the run made can be deployed, in one paragraph with its reasons.
 
     "Ready" needs: the run came to its end, there is at least one task, every selected task is verified, and the final
     check of the whole branch ran and passed.
+
+    Args:
+        report: The report, complete but for this part.
+        warnings: How many warnings about the documents the plan carries.
     """
     against = list(_against(report))
     unseen = list(_not_verified(report))
@@ -223,6 +233,8 @@ def readiness(report: Report) -> Readiness:
             f"{plural(len(report.left_out), 'task')} of tasks.md {'was' if len(report.left_out) == 1 else 'were'} "
             "not part of this run; nothing is said about them."
         )
+    if warnings:
+        parts.append(f"The plan carries {plural(warnings, 'warning')} about the documents, see the known issues.")
     if unseen:
         parts.append(f"Not verified on this machine: {'; '.join(unseen)}.")
     if not against:

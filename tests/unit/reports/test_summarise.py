@@ -26,6 +26,7 @@ def test_a_whole_run_is_ready_and_says_what_was_not_seen(whole):
     assert report.readiness.not_verified == ["the image python:3.11 was not pulled"]
     assert "the image python:3.11 was not pulled" in report.readiness.text
     assert "No cluster was used" in report.readiness.text
+    assert "The plan carries 1 warning about the documents" in report.readiness.text
     assert "1 task of tasks.md was not part of this run" in report.readiness.text
     assert [(left.id, left.why) for left in report.left_out] == [("T009", "deferred")]
 
@@ -95,7 +96,7 @@ def test_plan_warnings_and_gate_limits_are_issues(whole):
 
     assert texts == [
         "the image python:3.11 was not pulled (T001)",
-        "phantom-tick: T000 is ticked, but src/gone.py does not exist (line 12 of tasks.md)",
+        "phantom-tick: T000 is ticked, but src/gone.py does not exist (line 12)",
     ]
 
 
@@ -205,6 +206,30 @@ def test_a_resumed_run_counts_all_sessions_and_not_the_pause(recorder, make):
     assert report.tasks[1].seconds < 100
     assert [left.id for left in report.left_out] == ["T009"]
     assert report.readiness.ready
+
+
+def test_a_run_that_goes_on_within_a_task_counts_the_attempt_once(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001")])
+    recorder.add(ev.TaskStarted(task="T001", role="code", title=""))
+    recorder.attempt("T001", 1, [make["gate"]("kfp", "no component found")])
+    recorder.add(ev.AttemptStarted(task="T001", attempt=2, of=8))
+    recorder.now += 10_000  # killed
+    recorder.start(resumed=True)
+    recorder.attempt("T001", 2, [make["gate"]("kfp")])
+    recorder.add(ev.TaskFinished(task="T001", outcome="verified", attempts=2, commit="c" * 40, seconds=10_030))
+    task = summarise(recorder.path).tasks[0]
+
+    assert (task.attempts, task.state) == (2, "verified")
+    assert task.seconds < 100
+
+
+def test_a_run_that_broke_off_before_it_began_is_told_from_its_end(recorder):
+    recorder.finish("error", 4, message="no usable model", head=None)
+    report = summarise(recorder.path)
+
+    assert (report.feature, report.state, report.exit_code) == ("001-late-orders", "error", 4)
+    assert "the run broke off (no usable model)" in report.readiness.text
 
 
 def test_what_an_earlier_session_found_at_its_end_does_not_hold_after_a_resume(whole):

@@ -1,0 +1,107 @@
+"""`kfpilot report` and `kfpilot status`."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from kfpilot.agent.cli.report import report_command, status_command, status_of
+from kfpilot.agent.errors import UserError
+from kfpilot.agent.reports.markdown import render
+from kfpilot.agent.reports.summarise import summarise
+from rich.console import Console
+
+TASKS = """\
+# Tasks: Late orders
+
+## Phase 1: Setup
+
+- [x] T000 Create the package in src/__init__.py
+- [ ] T001 Write the component in src/late.py
+- [ ] T002 Write the pipeline in src/pipeline.py
+- [ ] T003 Describe it in docs/late.md → DEFERRED
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with one feature; the recorder's runs lie in it too."""
+    folder = tmp_path / "specs" / "001-late-orders"
+    folder.mkdir(parents=True)
+    (folder / "spec.md").write_text("# Feature Specification: Late orders\n")
+    (folder / "plan.md").write_text("# Implementation Plan: Late orders\n")
+    (folder / "tasks.md").write_text(TASKS)
+    return tmp_path
+
+
+def shown(command, *args, terminal: bool = False, **more) -> str:
+    console = Console(file=io.StringIO(), width=80, force_terminal=terminal)
+    assert command(args[0], console, *args[1:], **more) == 0
+    return console.file.getvalue()
+
+
+def test_report_prints_the_markdown_or_the_json(root, mixed):
+    report = summarise(mixed.path)
+
+    assert shown(report_command, root) == render(report)
+    assert json.loads(shown(report_command, root, mixed.run_dir.name[:6], as_json=True)) == report.model_dump(
+        mode="json"
+    )
+    assert "T002" in shown(report_command, root, terminal=True)
+
+
+def test_report_without_a_run_says_how_to_start_one(root):
+    with pytest.raises(UserError, match="kfpilot run"):
+        shown(report_command, root)
+
+
+def test_status_of_a_feature_that_was_never_run(root):
+    assert shown(status_command, root) == "001-late-orders  2 tasks open, 1 done, 1 deferred\n"
+
+
+def test_status_names_what_is_verified_on_the_branch_and_not_merged(root, mixed):
+    text = shown(status_command, root)
+
+    assert "finished, some tasks not verified; 1 of 3 verified" in text
+    assert "not verified: T002, T003" in text
+    assert "verified on kfpilot/001-late-orders, not merged here: T001" in text
+    assert "git merge --ff-only kfpilot/001-late-orders" in text
+    assert "--resume" not in text
+
+    tasks = root / "specs/001-late-orders/tasks.md"
+    tasks.write_text(TASKS.replace("[ ] T001", "[x] T001"))  # merged
+    assert "not merged" not in shown(status_command, root)
+
+
+def test_status_says_how_to_go_on_with_a_killed_run(root, recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001")])
+
+    assert "go on:  kfpilot run 001-late-orders --resume" in shown(status_command, root)
+
+
+def test_status_as_json(root, mixed):
+    status = json.loads(shown(status_command, root, as_json=True))
+
+    assert status == status_of(root).model_dump(mode="json")
+    feature = status["features"][0]
+    assert (feature["feature"], feature["open"], feature["done"], feature["deferred"]) == ("001-late-orders", 2, 1, 1)
+    assert (feature["run"]["outcome"], feature["run"]["unmerged"], feature["run"]["resume"]) == (
+        "partly",
+        ["T001"],
+        None,
+    )
+
+
+def test_status_goes_on_when_a_document_or_a_journal_is_damaged(root, mixed):
+    (root / "specs/001-late-orders/tasks.md").write_text("# nothing here\n")
+    mixed.path.write_text("not json\n")
+    text = shown(status_command, root)
+
+    assert "001-late-orders  cannot be read" in text
+    assert "its journal cannot be read" in text
+
+
+def test_status_where_there_is_no_feature(tmp_path):
+    assert "No feature here" in shown(status_command, tmp_path)
