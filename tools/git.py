@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
-from .git_command import MARK, attempt, fields, git, line, reason, require_own, root_of, scratch_index, text
+from .git_command import (
+    MARK,
+    attempt,
+    fields,
+    git,
+    line,
+    reason,
+    require_own,
+    root_of,
+    scratch_index,
+    text,
+    worktree_lock,
+)
 from .git_history import (
     branch_head,
     commit_all,
@@ -131,8 +143,12 @@ def add_worktree(repo: Repo, path: Path, commit: str) -> Path:
         ToolFailure: The folder is taken, or the commit is unknown.
     """
     root, path = root_of(repo), path.resolve()
-    if _record_of(root, path) is not None:
-        remove_worktree(repo, path)
+    with worktree_lock(root):
+        return _add(root, path, commit)
+
+
+def _add(root: Path, path: Path, commit: str) -> Path:
+    _remove(root, path)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise ToolFailure(
             f"Cannot make a worktree at {path}: it exists and is not empty. Remove it, or choose another."
@@ -148,7 +164,12 @@ def remove_worktree(repo: Repo, path: Path) -> None:
 
     Nothing happens when it is gone already, or never was ours.
     """
-    root, path = root_of(repo), path.resolve()
+    root = root_of(repo)
+    with worktree_lock(root):
+        _remove(root, path.resolve())
+
+
+def _remove(root: Path, path: Path) -> None:
     record = _record_of(root, path)
     if record is None:
         return
@@ -169,7 +190,10 @@ def _records(root: Path) -> Iterator[tuple[Path, Path]]:
     """Every linked worktree with the folder git keeps its record in."""
     common = Path(line(root, "rev-parse", "--path-format=absolute", "--git-common-dir"))
     for pointer in sorted((common / "worktrees").glob("*/gitdir")):
-        target = Path(text(pointer.read_bytes()).strip())
+        try:
+            target = Path(text(pointer.read_bytes()).strip())
+        except FileNotFoundError:
+            continue  # Removed meanwhile.
         yield (pointer.parent / target).parent.resolve(), pointer.parent
 
 

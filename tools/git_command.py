@@ -130,6 +130,23 @@ def reason(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 @contextmanager
+def worktree_lock(where: Path) -> Iterator[None]:
+    """One at a time, over all threads and processes of ours: git trips over a worktree that is just being made.
+
+    Raises:
+        ToolFailure: Somebody holds it for too long.
+    """
+    from filelock import FileLock, Timeout
+
+    path = Path(line(where, "rev-parse", "--path-format=absolute", "--git-common-dir")) / "kfpilot-worktrees.lock"
+    try:
+        with FileLock(path, timeout=120):
+            yield
+    except Timeout:
+        raise ToolFailure(f"Another run has held {path} for two minutes. Wait for it, or end it.") from None
+
+
+@contextmanager
 def scratch_index(worktree: Path) -> Iterator[dict[str, str]]:
     """An index of our own that starts as a copy of the worktree's, so that the real one is never written.
 

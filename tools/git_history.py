@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
-from .git_command import attempt, git, line, reason, require_own, root_of, text
+from .git_command import attempt, git, line, reason, require_own, root_of, text, worktree_lock
 
 if TYPE_CHECKING:
     from git import Repo
@@ -96,8 +96,10 @@ def branch_head(repo: Repo, branch: str) -> str | None:
 
 def worktree_holding(repo: Repo, branch: str) -> Path | None:
     """The checkout (the user's or a worktree) that has the branch checked out; None when no folder has."""
-    path = None
-    for entry in text(git(root_of(repo), "worktree", "list", "--porcelain")).split("\n"):
+    root, path = root_of(repo), None
+    with worktree_lock(root):
+        listed = text(git(root, "worktree", "list", "--porcelain"))
+    for entry in listed.split("\n"):
         if entry.startswith("worktree "):
             path = Path(entry.removeprefix("worktree "))
         elif entry == f"branch refs/heads/{branch}" and path is not None and path.is_dir():

@@ -296,8 +296,15 @@ class TestWorktrees:
 
     def test_several_at_a_time(self, repo: Any, tmp_path: Path) -> None:
         base = git.head(repo)
-        with ThreadPoolExecutor(4) as pool:
-            made = list(pool.map(lambda n: git.add_worktree(repo, tmp_path / f"w{n}", base), range(4)))
+
+        def make(number: int) -> Path:
+            path = git.add_worktree(repo, tmp_path / f"w{number}", base)
+            assert git.worktree_holding(repo, "none") is None
+            git.remove_worktree(repo, path)
+            return git.add_worktree(repo, path, base)
+
+        with ThreadPoolExecutor(6) as pool:
+            made = list(pool.map(make, range(12)))
 
         assert git.list_worktrees(repo) == sorted(made)
 
