@@ -60,7 +60,7 @@ def run(
 ) -> Completed:
     """Run a command to its end, or to its time limit, and leave no process of it behind.
 
-    The command gets its own session. At the time limit everything it has started is told to stop (TERM) and then killed;
+    The command gets its own session. At the time limit everything it has started is told to stop (TERM), then killed;
     what is left over after a normal end is killed too.
 
     Args:
@@ -130,7 +130,7 @@ def _start(command: list[str], cwd: Path, env: dict[str, str], *, with_stdin: bo
 
 
 def _exited(process: subprocess.Popen[bytes]) -> bool:
-    """Whether the leader has ended, where possible without reaping it: its number stays taken until its group is gone."""
+    """Whether the leader has ended, if possible without reaping it: its number stays taken until its group is gone."""
     if process.returncode is not None:
         return True
     if hasattr(os, "waitid"):
