@@ -60,22 +60,13 @@ git merge --ff-only {{ r.branch | quote }}
 ## Tasks
 
 {% if r.tasks %}\
-| Task | Role | State | Attempts | Files | Commit | Calls | Prompt (cached) | Completion | Time |
-|---|---|---|--:|---|---|--:|--:|--:|--:|
+| Task | Role | State | Attempts | Files | Commit |
+|---|---|---|--:|---|---|
 {% for t in r.tasks %}\
 | **{{ t.id | cell }}** {{ t.title | cell }}{% if t.story %} [{{ t.story }}]{% endif %} | {{ t.role }} | \
-{{ t.state | state }} | {{ t.attempts }}{% if t.of %}/{{ t.of }}{% endif %} | \
-{{ (t.files or t.named_files) | files }} | {% if t.commit %}`{{ t.commit[:10] }}`{% else %}–{% endif %} | \
-{{ t.usage.calls }} | \
-{{ t.usage.prompt_tokens | count }} ({{ t.usage.cached_tokens | count }}) | {{ t.usage.completion_tokens | count }} | \
-{{ t.seconds | clock }} |
+{{ t.state | state }} | {{ t.attempts }}{% if t.of %} (of {{ t.of }}){% endif %} | \
+{{ (t.files or t.named_files) | files }} | {% if t.commit %}`{{ t.commit[:10] }}`{% else %}–{% endif %} |
 {% endfor %}\
-| **Total** | | {{ done }} verified | {{ r.tasks | sum(attribute="attempts") }} | | | {{ r.usage.calls }} | \
-{{ r.usage.prompt_tokens | count }} ({{ r.usage.cached_tokens | count }}) | {{ r.usage.completion_tokens | count }} | \
-{{ r.seconds | clock }} |
-
-The total holds the calls for no task too (planning). The harness itself took \
-{{ "%.0f" | format(1000 * r.usage.overhead_seconds / r.usage.calls if r.usage.calls else 0) }} ms a call.
 {% else %}\
 The run worked no task.
 {% endif %}
@@ -112,6 +103,26 @@ The run worked no task.
 {% else %}\
 No gate has run.
 {% endfor %}
+### What it cost
+
+{% for t in r.tasks %}\
+{% if loop.first %}\
+| Task | Calls | Prompt tokens | Cached | Completion tokens | Time |
+|---|--:|--:|--:|--:|--:|
+{% endif %}\
+| {{ t.id | cell }} | {{ t.usage.calls }} | {{ t.usage.prompt_tokens | count }} | \
+{{ t.usage.cached_tokens | count }} | {{ t.usage.completion_tokens | count }} | {{ t.seconds | clock }} |
+{% if loop.last %}\
+| **All** | {{ r.usage.calls }} | {{ r.usage.prompt_tokens | count }} | \
+{{ r.usage.cached_tokens | count }} | {{ r.usage.completion_tokens | count }} | {{ r.seconds | clock }} |
+{% endif %}\
+{% else %}\
+No model was called for a task.
+{% endfor %}
+The last line holds what belongs to no task too: planning, the tests before and after. Prompt tokens include the cached
+ones. The harness itself took \
+{{ "%.0f" | format(1000 * r.usage.overhead_seconds / r.usage.calls if r.usage.calls else 0) }} ms a call.
+
 ## Tests
 
 | | Before | After |
