@@ -54,26 +54,37 @@ def helper_functions(module: ast.Module) -> dict[str, TestNode]:
     return {node.name: node for node in found if not node.name.startswith("test")}
 
 
-def assertions_in(function: TestNode, helpers: dict[str, TestNode], _seen: frozenset[str] = frozenset()) -> int:
+def assertions_in(function: TestNode, helpers: dict[str, TestNode]) -> int:
     """The number of assertions in one function that can fail; a call of an asserting helper counts as one."""
+    return len(real_assertions(function, helpers))
+
+
+def real_assertions(
+    function: TestNode, helpers: dict[str, TestNode], _seen: frozenset[str] = frozenset()
+) -> list[ast.Assert | ast.Raise | ast.Call]:
+    """The assertions in one function that can fail, as nodes; a call of an asserting helper is one."""
     seen = _seen | {function.name}
     nested = {node.name: node for node in ast.walk(function) if isinstance(node, TestNode) and node is not function}
     known = {**helpers, **nested}
-    total = 0
+    found: list[ast.Assert | ast.Raise | ast.Call] = []
     for node in _reachable(function.body):
         if isinstance(node, ast.Assert):
-            total += constant(node.test) is not True
+            counts = constant(node.test) is not True
         elif isinstance(node, ast.Raise):
-            total += "AssertionError" in ast.dump(node)
+            counts = "AssertionError" in ast.dump(node)
         elif isinstance(node, ast.Call):
             name = _called(node)
             if called_name(node) in RAISING:
-                total += 1
+                counts = True
             elif name.startswith(("assert", "_assert")) and name not in known:
-                total += not _constant_call(name, node)
-            elif name in known and name not in seen:
-                total += bool(assertions_in(known[name], helpers, seen))
-    return total
+                counts = not _constant_call(name, node)
+            else:
+                counts = name in known and name not in seen and bool(real_assertions(known[name], helpers, seen))
+        else:
+            continue
+        if counts:
+            found.append(node)
+    return found
 
 
 def constant(node: ast.expr) -> bool | None:

@@ -1,0 +1,477 @@
+"""Weakened tests are named; harmless edits are not."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from kfpilot.tools.tests_audit import audit
+
+PATH = "tests/test_price.py"
+BASE = textwrap.dedent(
+    '''
+    """Prices."""
+    import unittest
+
+    import pytest
+
+    from shop.price import total
+
+
+    def check(result):
+        assert result > 0
+        assert result < 100
+
+
+    @pytest.fixture(params=[1, 2, 3])
+    def amount(request):
+        return request.param
+
+
+    def test_total():
+        result = total([1, 2])
+        assert result == 3
+        assert result.currency == "EUR"
+
+
+    def test_empty():
+        with pytest.raises(ValueError, match="no items"):
+            total([])
+
+
+    @pytest.mark.parametrize("items, expected", [([1], 1), ([2], 2), ([], 0)])
+    def test_cases(items, expected):
+        assert total(items) == expected
+
+
+    def test_checked(amount):
+        check(total([amount]))
+
+
+    def test_smoke():
+        total([1])
+
+
+    class TestCart:
+        def test_add(self):
+            assert total([5]) == 5
+
+        def test_remove(self):
+            assert total([6]) == 6
+
+
+    class Old(unittest.TestCase):
+        def test_equal(self):
+            self.assertEqual(total([2]), 2)
+    '''
+)
+
+
+def change(*replacements: tuple[str, str]) -> dict[str, str | None]:
+    text = BASE
+    for old, new in replacements:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return {PATH: text}
+
+
+def found(*replacements: tuple[str, str]) -> list[str]:
+    return audit({PATH: BASE}, change(*replacements))
+
+
+TOTAL = BASE[BASE.index("def test_total") : BASE.index("def test_empty")]
+SMOKE = BASE[BASE.index("def test_smoke") : BASE.index("class TestCart")]
+
+
+@pytest.mark.parametrize(
+    ("replacements", "test", "what"),
+    [
+        ([(TOTAL, "")], "test_total", "was removed"),
+        ([("    def test_remove", "    def check_remove")], "TestCart::test_remove", "`check_remove`"),
+        (
+            [("def test_total", "def total_test")],
+            "test_total",
+            "`total_test` in tests/test_price.py, which pytest does",
+        ),
+        ([("class TestCart", "class Cart")], "TestCart::test_add", "does not collect"),
+        ([("    assert result == 3\n", "")], "test_total", "fewer assertions that can fail (1, before 2)"),
+        ([("assert result == 3", "assert True")], "test_total", "gone: `assert result == 3`"),
+        ([("assert result == 3", "assert result == result")], "test_total", "fewer assertions"),
+        ([("assert result == 3", "assert result == 3 or True")], "test_total", "fewer assertions"),
+        ([("assert result == 3", "assert True\n    assert result.x == 4")], "test_total", "one that is always true"),
+        (
+            [("    result = total", "    return\n    result = total")],
+            "test_total",
+            "fewer assertions that can fail (0, before 2)",
+        ),
+        (
+            [
+                (
+                    "    assert result == 3\n",
+                    "    try:\n        assert result == 3\n    except AssertionError:\n        pass\n",
+                )
+            ],
+            "test_total",
+            "fewer assertions",
+        ),
+        (
+            [("    assert result == 3\n", "    if result:\n        assert result == 3\n")],
+            "test_total",
+            "under a condition",
+        ),
+        ([("assert result == 3", "assert result is not None")], "test_total", "no longer compares `result`"),
+        ([("assert result == 3", "assert result")], "test_total", "no longer compares `result`"),
+        ([("assert result == 3", "assert isinstance(result, int)")], "test_total", "no longer compares `result`"),
+        (
+            [("pytest.raises(ValueError", "pytest.raises(Exception")],
+            "test_empty",
+            "any exception now instead of ValueError",
+        ),
+        ([("    total([1])\n", "    pass\n")], "test_smoke", "is empty now"),
+        ([("def test_total", "@pytest.mark.skip\ndef test_total")], "test_total", "the marker skip"),
+        (
+            [("def test_total", "@pytest.mark.skipif(True, reason='x')\ndef test_total")],
+            "test_total",
+            "the marker skipif",
+        ),
+        ([("def test_total", "@pytest.mark.xfail(strict=False)\ndef test_total")], "test_total", "the marker xfail"),
+        ([("def test_total", "later = pytest.mark.skip\n\n@later\ndef test_total")], "test_total", "the marker skip"),
+        (
+            [("def test_total", "later = pytest.mark.skip\n\n@later(reason='x')\ndef test_total")],
+            "test_total",
+            "the marker skip",
+        ),
+        ([("class TestCart", "@pytest.mark.skip\nclass TestCart")], "TestCart::test_remove", "the marker skip"),
+        (
+            [("class TestCart:\n", "class TestCart:\n    pytestmark = [pytest.mark.xfail]\n")],
+            "TestCart::test_add",
+            "xfail",
+        ),
+        ([("def check", "pytestmark = pytest.mark.skip\n\n\ndef check")], "test_smoke", "the marker skip"),
+        ([("def test_equal", "@unittest.skip('x')\n    def test_equal")], "Old::test_equal", "the marker skip"),
+        ([("def test_equal", "@unittest.expectedFailure\n    def test_equal")], "Old::test_equal", "expectedFailure"),
+        ([("([2], 2)", "pytest.param([2], 2, marks=pytest.mark.xfail)")], "test_cases", "the marker xfail"),
+        (
+            [("    result = total", "    pytest.skip('later')\n    result = total")],
+            "test_total",
+            "now calls pytest.skip",
+        ),
+        (
+            [("    result = total", "    pytest.importorskip('x')\n    result = total")],
+            "test_total",
+            "pytest.importorskip",
+        ),
+        (
+            [("        self.assertEqual", "        self.skipTest('x')\n        self.assertEqual")],
+            "Old::test_equal",
+            "skipTest",
+        ),
+        ([(", ([], 0)]", "]")], "test_cases", "fewer parametrize cases (2, before 3)"),
+        (
+            [
+                (
+                    '@pytest.mark.parametrize("items, expected", [([1], 1), ([2], 2), ([], 0)])\n'
+                    "def test_cases(items, expected)",
+                    "def test_cases(items=[1], expected=1)",
+                )
+            ],
+            "test_cases",
+            "fewer parametrize cases (1, before 3)",
+        ),
+        ([("def test_empty", "test_total = None\n\n\ndef test_empty")], "test_total", "was switched off"),
+        ([("def test_empty", "del test_total\n\n\ndef test_empty")], "test_total", "was switched off"),
+        (
+            [("class TestCart:\n", "class TestCart:\n    __test__ = False\n\n")],
+            "TestCart::test_add",
+            "was switched off",
+        ),
+        (
+            [("class TestCart:\n", "class TestCart:\n    def __init__(self):\n        pass\n\n")],
+            "TestCart::test_add",
+            "__init__",
+        ),
+        ([("def test_empty", "def test_total():\n    pass\n\n\ndef test_empty")], "test_total", "is empty now"),
+    ],
+)
+def test_a_weakened_test_is_named(replacements: list[tuple[str, str]], test: str, what: str) -> None:
+    messages = found(*replacements)
+    mine = [m for m in messages if m.startswith(f"{PATH}: test `{test}` ") and what in m]
+    assert mine, messages
+    assert mine[0].endswith("restore it.")
+
+
+@pytest.mark.parametrize(
+    ("replacements", "what"),
+    [
+        ([("    assert result < 100\n", "")], "helper `check` has fewer assertions"),
+        ([("params=[1, 2, 3]", "params=[1]")], "fixture `amount` has fewer params (1, before 3)"),
+        (
+            [("    return request.param", "    pytest.skip('x')\n    return request.param")],
+            "fixture `amount` now calls pytest.skip",
+        ),
+        ([("def check", "pytest.importorskip('torch')\n\n\ndef check")], "the module now calls pytest.importorskip"),
+        (
+            [("def check", "pytest.skip('x', allow_module_level=True)\n\n\ndef check")],
+            "the module now calls pytest.skip",
+        ),
+        (
+            [("def check", "@pytest.fixture(autouse=True)\ndef quiet():\n    pytest.skip('x')\n\n\ndef check")],
+            "fixture `quiet` now calls pytest.skip",
+        ),
+        (
+            [
+                (
+                    "def check",
+                    "@pytest.fixture(autouse=True)\ndef fake(monkeypatch):\n"
+                    "    monkeypatch.setattr('shop.price.total', lambda i: 3)\n\n\ndef check",
+                )
+            ],
+            "automatic fixture `fake` was added",
+        ),
+        ([("def test_total():", "def test_total(:")], "cannot be parsed any more (line "),
+    ],
+)
+def test_what_weakens_several_tests_is_named_once(replacements: list[tuple[str, str]], what: str) -> None:
+    (message,) = found(*replacements)
+    assert what in message
+    assert message.startswith(f"{PATH}: ")
+    assert message.endswith("restore it.")
+
+
+@pytest.mark.parametrize(
+    "replacements",
+    [
+        [],
+        [('"""Prices."""', '"""Prices, told better."""\n\nimport os')],
+        [("    assert result == 3\n", "    # a comment\n    assert result == 3, 'the sum'\n")],
+        [("    assert result == 3\n", "    assert result == 3\n    assert result != 4\n")],
+        [("    assert result == 3\n", "    assert result == 4\n")],
+        [("    result = total([1, 2])\n", '    """Sum."""\n    values = [1, 2]\n    result = total(values)\n')],
+        [("def test_total", "def test_sum_of_items")],
+        [
+            ("def test_total", "def test_sum_of_items"),
+            ("    assert result == 3\n", "    assert result == 3\n    assert 1 in {result}\n"),
+        ],
+        [(TOTAL, ""), (SMOKE, SMOKE + TOTAL)],
+        [("class TestCart:", "class TestBasket:")],
+        [("([], 0)]", "([], 0), ([4], 4)]")],
+        [
+            ('"items, expected", [([1], 1), ([2], 2), ([], 0)]', '"items, expected", CASES'),
+            ("def check", "CASES = [([1], 1), ([2], 2), ([3], 3)]\n\n\ndef check"),
+        ],
+        [("def test_total", "@pytest.mark.slow\ndef test_total")],
+        [
+            (
+                "def test_empty",
+                "@pytest.mark.skip(reason='not built yet')\ndef test_new():\n    pytest.skip('x')\n\n\ndef test_empty",
+            )
+        ],
+        [
+            (
+                "def check",
+                "@pytest.fixture\ndef gpu():\n    pytest.skip('no GPU')\n\n\n"
+                "def test_gpu(gpu):\n    assert gpu\n\n\ndef check",
+            )
+        ],
+        [
+            (
+                "def check",
+                "@pytest.fixture(autouse=True)\ndef home(monkeypatch, tmp_path):\n"
+                "    monkeypatch.setenv('HOME', str(tmp_path))\n\n\ndef check",
+            )
+        ],
+        [
+            (
+                '    assert result == 3\n    assert result.currency == "EUR"\n',
+                "    for name, value in [('n', 3), ('currency', 'EUR')]:\n"
+                "        assert getattr(result, name) == value\n",
+            )
+        ],
+        [
+            (
+                '    assert result == 3\n    assert result.currency == "EUR"\n',
+                "    check_total(result)\n    assert result.currency == 'EUR'\n",
+            ),
+            ("def check(", "def check_total(result):\n    assert result == 3\n\n\ndef check("),
+        ],
+        [
+            (
+                "    check(total([amount]))\n",
+                "    result = total([amount])\n    assert result > 0\n    assert result < 100\n",
+            )
+        ],
+        [('match="no items"', 'match="no item"')],
+        [("self.assertEqual(total([2]), 2)", "assert total([2]) == 2")],
+    ],
+)
+def test_a_harmless_edit_is_not_named(replacements: list[tuple[str, str]]) -> None:
+    assert found(*replacements) == []
+
+
+def test_parametrize_may_be_spread_out_and_gathered() -> None:
+    spread = "def test_n():\n    assert f(1) == 1\n    assert f(2) == 2\n"
+    gathered = "import pytest\n\n@pytest.mark.parametrize('n', [1, 2])\ndef test_n(n):\n    assert f(n) == n\n"
+    assert audit({PATH: spread}, {PATH: gathered}) == []
+    assert audit({PATH: gathered}, {PATH: spread}) == []
+
+
+def test_a_condition_that_always_holds_is_named() -> None:
+    old = (
+        "import pytest, sys\n\n@pytest.mark.skipif(sys.platform == 'win32', reason='x')\n"
+        "def test_a():\n    assert f()\n"
+    )
+    assert audit({PATH: old}, {PATH: old.replace("sys.platform == 'win32'", "sys.platform.startswith('win')")}) == []
+    (message,) = audit({PATH: old}, {PATH: old.replace("sys.platform == 'win32'", "True")})
+    assert "always holds" in message
+    assert (
+        audit({PATH: old}, {PATH: old.replace("@pytest.mark.skipif(sys.platform == 'win32', reason='x')\n", "")}) == []
+    )
+
+
+def test_a_removed_file_names_its_tests_unless_they_moved() -> None:
+    (message,) = audit({PATH: "def test_a():\n    assert f()\n\ndef test_b():\n    assert g()\n"}, {PATH: None})
+    assert message == f"{PATH}: the file was removed with its tests `test_a`, `test_b`; restore it."
+    assert audit({PATH: BASE}, {PATH: None, "tests/unit/test_price.py": BASE}) == []
+    (message,) = audit({PATH: TOTAL}, {PATH: None, "tests/price.py": TOTAL})
+    assert "`test_total` in tests/price.py, which pytest does not collect; restore it." in message
+    (message,) = audit(
+        {PATH: TOTAL}, {"tests/test_b.py": TOTAL.replace("    assert result == 3\n", "    assert result\n")}
+    )
+    assert "removed" in message
+
+
+def test_a_test_weakened_while_it_moves_is_named() -> None:
+    moved = "import pytest\n\n@pytest.mark.skip\n" + TOTAL
+    (message,) = audit({PATH: TOTAL}, {PATH: "", "tests/test_b.py": moved})
+    assert message == (
+        f"{PATH}: test `test_total` (now tests/test_b.py: `test_total`) has got the marker skip; restore it."
+    )
+
+
+def test_new_files_and_tests_are_fine() -> None:
+    new = "import pytest\npytest.importorskip('torch')\n\n@pytest.mark.xfail\ndef test_new():\n    pass\n"
+    assert audit({PATH: BASE}, {PATH: BASE + "\n\ndef test_more():\n    pass\n", "tests/test_new.py": new}) == []
+    assert audit({PATH: "def broken(:"}, {PATH: BASE}) == []
+    assert audit({}, {}) == []
+
+
+CONFTEST = "import pytest\nimport shop\n\n@pytest.fixture\ndef items():\n    return [1]\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (
+            "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item):\n    yield\n",
+            "pytest_runtest_makereport",
+        ),
+        ("def pytest_collection_modifyitems(items):\n    items[:] = []\n", "pytest_collection_modifyitems"),
+        ("def pytest_ignore_collect(collection_path):\n    return True\n", "pytest_ignore_collect"),
+        ("def pytest_configure(config):\n    config.option.keyword = 'x'\n", "pytest_configure"),
+        ("def pytest_sessionfinish(session):\n    session.exitstatus = 0\n", "pytest_sessionfinish"),
+        ("collect_ignore = ['test_price.py']\n", "`collect_ignore` leaves out more ('test_price.py')"),
+        ("collect_ignore_glob = []\ncollect_ignore_glob.append('test_p*')\n", "`collect_ignore_glob` leaves out more"),
+        ("shop.total = lambda items: 3\n", "replaces `shop.total`"),
+        ("import sys\nsys.modules['shop'] = shop\n", "replaces `sys.modules['shop']`"),
+        (
+            "@pytest.fixture(autouse=True)\ndef fake(monkeypatch):\n    monkeypatch.setattr(shop, 'total', sum)\n",
+            "monkeypatch.setattr(shop, 'total', sum)",
+        ),
+        (
+            "@pytest.fixture(autouse=True)\ndef fake():\n    with mock.patch('shop.total'):\n        yield\n",
+            "automatic fixture `fake`",
+        ),
+    ],
+)
+def test_what_a_conftest_does_to_the_tests_is_named(more: str, what: str) -> None:
+    for before in (CONFTEST, None):
+        (message,) = audit({"tests/conftest.py": before}, {"tests/conftest.py": CONFTEST + more})
+        assert message.startswith("tests/conftest.py: ")
+        assert what in message
+        assert message.endswith("restore it.")
+    assert audit({"tests/conftest.py": CONFTEST + more}, {"tests/conftest.py": CONFTEST + more + "\nX = 1\n"}) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "@pytest.fixture\ndef more(monkeypatch):\n    monkeypatch.setattr(shop, 'total', sum)\n",
+        "@pytest.fixture(autouse=True)\ndef home(monkeypatch):\n    monkeypatch.setenv('HOME', '/tmp')\n",
+        "def pytest_configure(config):\n    config.addinivalue_line('markers', 'slow: takes long')\n",
+        "def pytest_addoption(parser):\n    parser.addoption('--slow')\n",
+        "def helper():\n    return shop\n",
+    ],
+)
+def test_a_harmless_conftest_is_not_named(more: str) -> None:
+    assert audit({"tests/conftest.py": CONFTEST}, {"tests/conftest.py": CONFTEST + more}) == []
+    assert audit({}, {"tests/conftest.py": CONFTEST + more}) == []
+
+
+def settings(body: str) -> str:
+    return f'[project]\nname = "shop"\n\n[tool.pytest.ini_options]\n{body}\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ('testpaths = ["tests", "more"]', 'testpaths = ["more"]', "`testpaths` no longer has tests"),
+        ("", 'testpaths = ["tests/unit"]', f"`testpaths` leaves out {PATH}"),
+        ("", 'python_files = ["check_*.py"]', "`python_files` no longer has test_*.py"),
+        ("", 'python_functions = ["check"]', "`python_functions` no longer has test"),
+        ("", 'python_classes = ["Check"]', "`python_classes` no longer has Test"),
+        ("", 'norecursedirs = ["tests"]', f"`norecursedirs` now leaves out {PATH}"),
+        ('addopts = "-q"', "addopts = \"-q -k 'not total'\"", "`-k not total`"),
+        ("", "addopts = \"-m 'not slow'\"", "`-m not slow`"),
+        ("", 'addopts = "--ignore=tests/test_price.py"', "`--ignore tests/test_price.py`"),
+        (
+            "",
+            'addopts = ["--deselect", "tests/test_price.py::test_total"]',
+            "`--deselect tests/test_price.py::test_total`",
+        ),
+        ("", 'addopts = "--collect-only"', "`--collect-only`"),
+        ('addopts = "--doctest-modules"', 'addopts = "-q"', "has lost `--doctest-modules`"),
+        ("xfail_strict = true", "", "`xfail_strict` was switched off"),
+    ],
+)
+def test_settings_that_let_fewer_tests_run_are_named(old: str, new: str, what: str) -> None:
+    (message,) = audit({"pyproject.toml": settings(old), PATH: BASE}, {"pyproject.toml": settings(new), PATH: BASE})
+    assert message.startswith("pyproject.toml: ")
+    assert what in message
+    assert message.endswith("restore it.")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('addopts = "-q"', 'addopts = "-ra --strict-markers --cov=shop -p no:warnings"'),
+        ("", 'testpaths = ["tests"]'),
+        ('testpaths = ["tests/unit", "tests"]', 'testpaths = ["tests"]'),
+        ('testpaths = ["tests"]', ""),
+        ("", 'markers = ["slow: takes long"]\nfilterwarnings = ["error"]'),
+        ("", 'norecursedirs = ["build"]'),
+        ("", 'python_files = ["test_*.py", "check_*.py"]'),
+        ("addopts = \"-m 'not slow'\"", ""),
+        ("", "timeout = 20"),
+    ],
+)
+def test_harmless_settings_are_not_named(old: str, new: str) -> None:
+    before: dict[str, str | None] = {"pyproject.toml": settings(old), PATH: BASE}
+    assert audit(before, {"pyproject.toml": settings(new), PATH: BASE}) == []
+
+
+def test_every_kind_of_settings_file_is_read() -> None:
+    for name, section in (("pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
+        new = f"[{section}]\naddopts =\n    -q\n    --ignore tests/test_price.py\n"
+        (message,) = audit({PATH: BASE}, {PATH: BASE, name: new})
+        assert message.startswith(f"{name}: `addopts` has got `--ignore tests/test_price.py`")
+
+
+def test_a_new_settings_file_that_hides_the_old_one_is_compared_with_it() -> None:
+    before: dict[str, str | None] = {PATH: BASE, "pyproject.toml": settings("xfail_strict = true")}
+    (message,) = audit(before, {**before, "pytest.ini": "[pytest]\n"})
+    assert message == "pytest.ini: `xfail_strict` was switched off; restore it."
+
+
+def test_a_file_name_that_the_settings_allow_is_collected() -> None:
+    config: dict[str, str | None] = {"pyproject.toml": settings('python_files = ["check_*.py"]')}
+    assert audit({**config, "tests/check_a.py": TOTAL}, {**config, "tests/check_b.py": TOTAL}) == []
