@@ -31,3 +31,11 @@ class Handle:
     kind: Kind
     context_tokens: int | None = None
     close: Callable[[], None] = field(default=lambda: None, repr=False)
+
+
+def whole_answer(begun: str, said: str) -> str:
+    """The text of an answer that was begun for the model (a last message of the assistant's).
+
+    Some servers give back the beginning with the answer, some only what they added.
+    """
+    return said if said.startswith(begun) else begun + said

@@ -11,6 +11,7 @@ import pytest
 from kfpilot.agent.errors import ModelError, UserError
 from kfpilot.agent.models import embedded, endpoint
 from kfpilot.agent.models.choose import kind_of, open_model
+from kfpilot.agent.models.handle import whole_answer
 from kfpilot.agent.settings import Settings
 from langchain_core.messages import HumanMessage
 
@@ -125,3 +126,9 @@ def test_replay_without_a_file_is_the_users_error(tmp_path: Path) -> None:
 
 def test_cpus_are_at_least_one() -> None:
     assert embedded.available_cpus() >= 1
+
+
+@pytest.mark.parametrize("said", ["def f(", "x): ..."])
+def test_an_answer_that_was_begun_is_made_whole(said: str) -> None:
+    assert whole_answer("def f(", said).startswith("def f(")
+    assert whole_answer("def f(", said).count("def f(") == 1
