@@ -160,7 +160,7 @@ class KfpChecker:
         if not files:
             return []
         if source_roots is None:
-            from .pytest_run import find_source_roots
+            from .python_project import find_source_roots
 
             source_roots = find_source_roots(root)
         request = {

@@ -233,7 +233,7 @@ def test_layouts(checker: KfpChecker, tmp_path: Path) -> None:
     )
     (tmp_path / "my-pipeline.py").write_text(component)
 
-    modules = checker.check(tmp_path, [*files, "my-pipeline.py"], [tmp_path / "src", tmp_path])
+    modules = checker.check(tmp_path, [*files, "my-pipeline.py"])
 
     assert [module.error for module in modules] == [""] * 5
     assert [len(module.objects) for module in modules] == [1, 1, 0, 1, 1]
