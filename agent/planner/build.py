@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ..documents.models import Feature, Phase, Task
 from .classify import classify, gates_for, written_files
@@ -182,18 +181,3 @@ def make_waves(order: Sequence[Item], edges: Edges) -> list[list[Item]]:
 
 def _in_wave(item: Item) -> tuple[object, ...]:
     return (item.rank, ROLES.index(item.roles[0]), item.task.line, item.index)
-
-
-def plan_json(plan: ExecutionPlan) -> dict[str, Any]:
-    """The plan in the shape of `kfpilot plan --json`."""
-    keys = ("id", "title", "role", "story", "priority", "files", "depends_on", "gates", "refs")
-    return {
-        "feature": plan.feature,
-        "waves": [[_pick(task.model_dump(mode="json"), keys) for task in wave] for wave in plan.waves],
-        "skipped": [entry.model_dump(mode="json") for entry in plan.skipped],
-        "warnings": [warning.model_dump(mode="json") for warning in plan.warnings],
-    }
-
-
-def _pick(data: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    return {key: data[key] for key in keys}

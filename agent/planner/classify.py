@@ -42,29 +42,34 @@ _TEST_NOUN = (
 )
 _TESTS_HEAD = re.compile(
     rf"^(?:{_TEST_NOUN}|testing\b)|{_TEST_NOUN}(?:\s+(?:cases?|suites?|coverage|modules?|files?|fixtures?|stubs?))?\s*$"
-    r"|^(?:pytest|fixtures?)\b|\b(?:fixtures|conftest)\s*$|^(?:write|add)\s+tests?\b|\b\w*tests?\s+schreiben$|测试|テスト|kiểm thử",
+    r"|^(?:pytest|fixtures?)\b|\b(?:fixtures|conftest)\s*$|^(?:write|add)\s+tests?\b|\b\w*tests?\s+schreiben$"
+    r"|测试|テスト|kiểm thử",
     re.I,
 )
 _TESTS_WORD = re.compile(rf"{_TEST_NOUN}|\bpytest\b|\bconftest\b|\btest coverage\b", re.I)
 _DOCS = re.compile(
-    r"\b(?:docs?|document(?:s|ed|ation|ing)?|readme|changelog|tutorials?|how-?to|runbook|quickstart|user guide|guide|notebooks?"
-    r"|release notes|adr|dokumentation|dokumentiere\w*|anleitung)\b|文档|文件说明|ドキュメント|tài liệu",
+    r"\b(?:docs?|document(?:s|ed|ation|ing)?|readme|changelog|tutorials?|how-?to|runbook|quickstart|user guide|guide"
+    r"|notebooks?|release notes|adr|dokumentation|dokumentiere\w*|anleitung)\b|文档|文件说明|ドキュメント|tài liệu",
     re.I,
 )
 _DOCSTRING = re.compile(r"\bdoc-?strings?\b|\btype hints?\b|\bcomments\b", re.I)
 _INFRA_STRONG = re.compile(
-    r"\b(?:ci|ci/cd|github actions?|gitlab ci|dockerfiles?|docker(?:-compose)?|docker image|helm|terraform|makefile|pre-commit"
-    r"|pyproject|requirements(?:\.txt| file)|grafana|prometheus|alerting rules?|kustomize|manifests?|devcontainer)\b",
+    r"\b(?:ci|ci/cd|github actions?|gitlab ci"
+    r"|dockerfiles?|docker(?:-compose)?|docker image|helm|terraform|makefile"
+    r"|pre-commit|pyproject|requirements(?:\.txt| file)|grafana|prometheus|alerting rules?"
+    r"|kustomize|manifests?|devcontainer)\b",
     re.I,
 )
 _INFRA_WORD = re.compile(
-    r"\b(?:deploy(?:ment|ments|s)?|monitoring|dashboards?|alerts?|install|dependenc(?:y|ies)|dependency list|lint(?:er|ing)"
-    r"|initiali[sz]e (?:the )?(?:\w+ )?(?:project|repo(?:sitory)?)|tooling|configure (?:the )?(?:ruff|mypy|pytest|black|lint\w*|logging level))\b",
+    r"\b(?:deploy(?:ment|ments|s)?|monitoring|dashboards?|alerts?|install|dependenc(?:y|ies)|dependency list"
+    r"|lint(?:er|ing)|initiali[sz]e (?:the )?(?:\w+ )?(?:project|repo(?:sitory)?)|tooling"
+    r"|configure (?:the )?(?:ruff|mypy|pytest|black|lint\w*))\b",
     re.I,
 )
 _CODE = re.compile(
-    r"\b(?:implement\w*|components?|pipelines?|functions?|class(?:es)?|refactor\w*|helpers?|modules?|parameters?|wire|handle\w*"
-    r"|raise|retr(?:y|ies)|cach(?:e|ing)|compute|calculate|emit|parse|validat\w+|filter|schema|model|service|endpoint|error handling|docstrings?)\b"
+    r"\b(?:implement\w*|components?|pipelines?|functions?|class(?:es)?|refactor\w*|helpers?|modules?|parameters?|wire"
+    r"|handle\w*|raise|retr(?:y|ies)|cach(?:e|ing)|compute|calculate|emit|parse|validat\w+|filter|schema|model|service"
+    r"|endpoint|error handling|docstrings?)\b"
     r"|实现|实装|実装|implementiere\w*|triển khai",
     re.I,
 )
@@ -79,10 +84,14 @@ _HEAD_END = re.compile(
     re.I,
 )
 _REFERS = re.compile(
-    r"(?:\b(?:for|of|against|covering|covers?|per|see|using|uses|from|based on|verif(?:y|ies|ying)|validat(?:es|ing)|like|follow(?:s|ing)?"
-    r"|according to|described in|defined in|specified in|listed in|documented in|as in|imports?|calls?|exercis(?:es|ing)|read(?:s|ing)?|run|"
-    r"against|matching|test(?:s|ing)?)\s+(?:the\s+|a\s+|all\s+|of\s+)?(?:[\w-]+\s+){0,1})$",
+    r"(?:\b(?:for|of|against|covering|covers?|per|see|using|uses|from|based on|verif(?:y|ies|ying)|validat(?:es|ing)"
+    r"|like|follow(?:s|ing)?|according to|imports?|calls?"
+    r"|exercis(?:es|ing)|read(?:s|ing)?|run|matching|test(?:s|ing)?)\s+"
+    r"(?:the\s+|a\s+|all\s+|of\s+)?(?:[\w-]+\s+)?)$",
     re.I,
+)
+_SAID_IN = re.compile(
+    r"\b(?:as|described|defined|specified|listed|documented|given|stated) (?:in|by)\s+(?:the\s+)?$", re.I
 )
 _WRITES = re.compile(
     r"\b(?:in|to|into|at|create|add|update|extend|write|edit|modify|new|under|inside)\s+(?:the\s+|a\s+)?$", re.I
@@ -117,7 +126,7 @@ def written_files(task: Task) -> list[str]:
                 refers = last_refers
             else:
                 plain = re.sub(r"[`*\"'(\[]", "", before)
-                refers = bool(_REFERS.search(plain)) and not _WRITES.search(plain)
+                refers = bool(_SAID_IN.search(plain) or (_REFERS.search(plain) and not _WRITES.search(plain)))
             end = place + len(path)
             refers = refers or bool(_MUST_PASS.match(text[end : end + 40]))
             last_end, last_refers = end, refers

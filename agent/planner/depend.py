@@ -210,13 +210,27 @@ def _distinct(name: str) -> bool:
     return "_" in name.strip("_") or bool(re.search(r"[a-z][A-Z]", name))
 
 
+_NOUN = (
+    r"(?:components?|functions?|class(?:es)?|pipelines?|methods?|helpers?|modules?|models?|constants?|parameters?|arguments?"
+    r"|options?|flags?|schemas?|types?|steps?|endpoints?|services?|interfaces?|protocols?|enums?|artifacts?|commands?)"
+)
+_NAMED = re.compile(rf"\b{_NOUN}\s+`([\w.]+)|`([\w.]+)\(|`([\w.]+)(?:\([^`]*\))?`\s+(?:\w+\s+)?{_NOUN}\b", re.I)
+
+
 def _provides(task: Task, written: Iterable[str]) -> set[str]:
-    """The names that a task brings into being, if its words do not say that they exist already."""
+    """The names that a task brings into being, if its words do not say that they exist already.
+
+    Those are its modules and what it calls a component, function, parameter … Other names in backticks are mostly
+    inputs and columns, which many tasks share; they count only when there is nothing better.
+    """
     if NOT_CREATING.match(task.title):
         return set()
-    names = {_bare(symbol) for symbol in task.symbols}
-    names |= {PurePosixPath(path).stem for path in written if role_of_path(path) == "code" and path.endswith(".py")}
-    return {name for name in names if len(name) > 2 and name.lower() not in COMMON}
+    names = {PurePosixPath(path).stem for path in written if role_of_path(path) == "code" and path.endswith(".py")}
+    names |= {_bare(next(filter(None, match.groups()))) for match in _NAMED.finditer(task.title)}
+    names = {name for name in names if len(name) > 2 and name.lower() not in COMMON}
+    if names:
+        return names
+    return {bare for bare in map(_bare, task.symbols) if _distinct(bare) and bare.lower() not in COMMON}
 
 
 def _mentions(task: Task) -> set[str]:

@@ -176,9 +176,7 @@ def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]
     from ... import prompts
 
     # Markdown for a model, not HTML for a browser: escaping would change what the documents say.
-    environment = jinja2.Environment(  # noqa: S701
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string((resources.files(prompts) / "planner.md").read_text(encoding="utf-8"))
     edges = dependencies(plan, feature)
     kept = {

@@ -61,10 +61,12 @@ _ITEM = re.compile(
     rf"|(?P<id>{_ID})"
     rf"|tasks?\s+(?P<tfirst>{_NUMBER})(?:{_DASH})(?P<tlast>{_NUMBER})"
     rf"|tasks?\s+(?P<tid>{_NUMBER})"
-    rf"|(?:(?:user\s+)?stor(?:y|ies)\s*#?|US\s?-?)(?P<story>{_NUMBER})(?:(?:{_DASH})(?:US|user story|story)?\s*(?P<slast>{_NUMBER}))?"
+    rf"|(?:(?:user\s+)?stor(?:y|ies)\s*#?|US\s?-?)(?P<story>{_NUMBER})"
+    rf"(?:(?:{_DASH})(?:US|user story|story)?\s*(?P<slast>{_NUMBER}))?"
     rf"|(?:priority\s+)(?P<prio>[P]?\d)|(?P<p>P\d)"
     rf"|phases?\s*(?P<phase>{_NUMBER})(?:(?:{_DASH})(?:phase\s*)?(?P<plast>{_NUMBER}))?"
-    rf"|(?:the\s+)?(?P<kind>setup|foundational|foundation|polish|convergence)(?=\s+(?:phase|tasks?)|\s*(?:,|and|&)\s*\w+\s+phases?|\s*$)"
+    rf"|(?:the\s+)?(?P<kind>setup|foundational|foundation|polish|convergence)"
+    rf"(?=\s+(?:phase|tasks?)|\s*(?:,|and|&)\s*\w+\s+phases?|\s*$)"
     rf"|(?P<mvp>MVP)"
     rf"|(?:the\s+)?next\s+(?:(?P<count>\d+)\s+)?(?:\w+\s+)?(?P<next>tasks?)"
     rf")(?![\w/`]|['’]s?\b|-\w|\.\w)",
@@ -95,11 +97,17 @@ _AFTER_NOT = frozenset(
 
 _WORD = re.compile(r"[^\W_][\w'’-]*")
 _COMMAND = (
-    r"(?:do|run|execute|implement|finish|complete|build|work on|start with|begin with|continue with|resume with|proceed with|go on with"
-    r"|tackle|select|pick|mach|erledige)"
+    r"(?:do|run|execute|implement|finish|complete|build|work on"
+    r"|(?:start|begin|continue|resume|proceed|go on) with|tackle|select|pick|mach|erledige)"
 )
-_LIST_GLUE = r"(?:\s|,|the\b|tasks?\b|user stor(?:y|ies)\b|stor(?:y|ies)\b|phases?\b|priority\b|all\b|of\b|from\b|implementation of\b|for\b)*"
-_POLITE = r"(?:\s|please\b|pls\b|now\b|can you\b|could you\b|i want (?:you )?to\b|i'd like (?:you )?to\b|let's\b|we\b|should\b|bitte\b|then\b|ok\b|,)*"
+_LIST_GLUE = (
+    r"(?:\s|,|the\b|tasks?\b|(?:user )?stor(?:y|ies)\b|phases?\b|priority\b|all\b|of\b|from\b"
+    r"|implementation of\b|for\b)*"
+)
+_POLITE = (
+    r"(?:\s|please\b|pls\b|now\b|(?:can|could) you\b|i want (?:you )?to\b|i'd like (?:you )?to\b|let's\b|we\b|should\b"
+    r"|bitte\b|then\b|ok\b|,)*"
+)
 _ONLY_BEFORE = re.compile(
     rf"\b(?:only|just|solely|nur|restrict (?:it |this )?to|limit (?:it |this )?to)\b(?:\s|{_COMMAND}\b)*{_LIST_GLUE}$",
     re.I,
@@ -108,13 +116,15 @@ _COMMAND_BEFORE = re.compile(rf"^{_POLITE}(?:{_COMMAND}\b){_LIST_GLUE}$", re.I)
 _ONLY_AFTER = re.compile(r"^\s*(?:tasks?\s+|stories\s+|phases?\s+)?(?:only|alone)\b", re.I)
 _ORDER_AFTER = re.compile(r"^\s*(?:tasks?\s+|stories\s+)?(?:first|last|before|after|early|at the end|zuerst)\b", re.I)
 _NOT_BEFORE = re.compile(
-    r"\b(?:skip(?:ping)?|without|not|no|(?:all|everything)\s+but|except(?:\s+for)?|excluding|exclude|omit|leave out|leaving out|ignore|ignoring|ohne|außer"
+    r"\b(?:skip(?:ping)?|without|not|no|(?:all|everything)\s+but|except(?:\s+for)?"
+    r"|excluding|exclude|omit|leave out|leaving out|ignore|ignoring|ohne|außer"
     r"|(?:don't|don’t|do not|never)\s+(?:do|run|implement|execute|start|touch|include|work on))\s+"
     r"(?:the\s+|tasks?\s+|user\s+|stor(?:y|ies)\s+|phases?\s+|priority\s+)*$",
     re.I,
 )
 _ASIDE = re.compile(
-    r"^\s*[,;]?\s*(?:and\s+|then\s+)*(?:then\s+)?(?:stop|halt|pause|exit|report|summari[sz]e|wait)\b[^.;]*$|^\s*(?:thanks|thank you|danke)\W*$",
+    r"^\s*[,;]?\s*(?:and\s+|then\s+)*(?:then\s+)?(?:stop|halt|pause|exit|report|summari[sz]e|wait)\b[^.;]*$"
+    r"|^\s*(?:thanks|thank you|danke)\W*$",
     re.I,
 )
 _JOINT = re.compile(r"^\s*(?:,|;|and|or|&|\+|plus|und|then|,\s*and|\s)*\s*(?:the\s+|tasks?\s+|also\s+)*$", re.I)
@@ -189,8 +199,12 @@ def choose(feature: Feature, selection: Selection | None) -> set[str] | None:
 
 def free_words(words: str) -> str:
     """What is left of words when everything that only picks tasks is taken away, judged without the documents."""
-    text = _ITEM.sub(" ", words)
-    return text.strip() if _says_more(text) else ""
+    kept, end = [], 0
+    for item in _ITEM.finditer(words):
+        kept.append(_NOT_BEFORE.sub(" ", words[end : item.start()]))
+        end = item.end()
+    text = " ".join([*kept, words[end:]])
+    return text.strip() if _says_more(text) or names_order(words) else ""
 
 
 def names_order(words: str) -> bool:
@@ -206,7 +220,8 @@ def _clauses(said: str) -> list[str]:
     return [
         part
         for part in re.split(
-            r"(?<=[;!?])\s+|(?<=\w\.)\s+(?!\d)|(?<!\ball)(?<!everything)\s+(?=but\b)|,\s+(?=but\b|then\b|and then\b|skip\b|without\b|not\b)",
+            r"(?<=[;!?])\s+|(?<=\w\.)\s+(?!\d)|(?<!\ball)(?<!everything)\s+(?=but\b)"
+            r"|,\s+(?=but\b|then\b|and then\b|skip\b|without\b|not\b)",
             said,
         )
         if part
