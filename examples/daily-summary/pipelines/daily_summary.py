@@ -14,4 +14,5 @@ def daily_summary(export_uri: str, day: str):
         day: The day, such as 2026-11-02.
     """
     export = dsl.importer(artifact_uri=export_uri, artifact_class=dsl.Dataset, reimport=True)
-    load_orders(export=export.output, day=day)
+    loaded = load_orders(export=export.output, day=day)
+    loaded.set_memory_limit("512Mi")

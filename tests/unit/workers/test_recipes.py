@@ -85,6 +85,12 @@ def test_every_role_has_a_recipe() -> None:
             ["tests/test_drop_refunds.py"],
             "component-test",
         ),
+        (
+            "Tests for revenue_per_region: two regions, sorted by name, sum with two decimals",
+            "tests",
+            ["tests/test_revenue_per_region.py"],
+            "group-test",
+        ),
         ("Test that count_events returns 0 for an empty CSV", "tests", ["tests/test_count_events.py"], "value-test"),
         ("Test that check_schema raises ValueError on a missing column", "tests", [], "value-test"),
         ("Test the metrics that evaluate logs", "tests", ["tests/test_evaluate.py"], "metrics-test"),
