@@ -80,7 +80,7 @@ def _item(task: Task, index: int, feature: Feature, phases: _Phases) -> Item:
         written=tuple(written_files(task)),
         phase=phase,
         stories=stories,
-        rank=phases.rank(phase, stories),
+        rank=phases.rank(task, index, phase, stories),
     )
 
 
@@ -120,7 +120,9 @@ class _Phases:
         self.priorities = story_priorities(feature)
         self.places = {id(phase): place for place, phase in enumerate(self.phases)}
         story = [place for place, phase in enumerate(self.phases) if self._is_story(phase)]
-        self.first_story, self.last_story = (story[0], story[-1]) if story else (None, None)
+        self.first_story: int | None = story[0] if story else None
+        self.last_story: int | None = story[-1] if story else None
+        self.dialect = feature.dialect
 
     @staticmethod
     def _is_story(phase: Phase) -> bool:
@@ -137,11 +139,15 @@ class _Phases:
         above = [phase for phase in self.phases if 0 < phase.line <= task.line]
         return above[-1] if above else None
 
-    def rank(self, phase: Phase | None, stories: Sequence[str]) -> tuple[float, ...]:
+    def rank(self, task: Task, index: int, phase: Phase | None, stories: Sequence[str]) -> tuple[float, ...]:
         """Sorts setup, foundational, stories by priority, polish; phases of other kinds stay where they stand."""
         priority = min((_number(self.priorities.get(story)) for story in stories), default=NO_PRIORITY)
         if phase is None:
-            return (2.0, priority, 0.0)
+            # Without phases and stories the file's order is all that is said about the order of work.
+            number = re.match(r"\d+", task.id or "")
+            if self.dialect == "kiro" and number:
+                return (2.0, priority, float(number[0]))
+            return (2.0, priority, float(index) if self.dialect == "headings" and not task.parallel else 0.0)
         fixed = {"setup": 0.0, "foundational": 1.0, "polish": 3.0, "convergence": 4.0}.get(phase.kind)
         if fixed is not None:
             return (fixed, 0.0, 0.0)

@@ -86,9 +86,12 @@ _HEAD_END = re.compile(
 _REFERS = re.compile(
     r"(?:\b(?:for|of|against|covering|covers?|per|see|using|uses|from|based on|verif(?:y|ies|ying)|validat(?:es|ing)"
     r"|like|follow(?:s|ing)?|according to|imports?|calls?"
-    r"|exercis(?:es|ing)|read(?:s|ing)?|run|matching|test(?:s|ing)?)\s+"
+    r"|exercis(?:es|ing)|read(?:s|ing)?|run|pytest|matching|test(?:s|ing)?)\s+"
     r"(?:the\s+|a\s+|all\s+|of\s+)?(?:[\w-]+\s+)?)$",
     re.I,
+)
+_CHECKS = re.compile(
+    r"^\W*(?:verify|check|run|validate|validation|acceptance|done when|expected|see|test with|command)\b", re.I
 )
 _SAID_IN = re.compile(
     r"\b(?:as|described|defined|specified|listed|documented|given|stated) (?:in|by)\s+(?:the\s+)?$", re.I
@@ -126,7 +129,9 @@ def written_files(task: Task) -> list[str]:
                 refers = last_refers
             else:
                 plain = re.sub(r"[`*\"'(\[]", "", before)
-                refers = bool(_SAID_IN.search(plain) or (_REFERS.search(plain) and not _WRITES.search(plain)))
+                line = text[text.rfind("\n", 0, place) + 1 : place]
+                refers = place > len(task.title) and bool(_CHECKS.match(line))
+                refers = refers or bool(_SAID_IN.search(plain) or (_REFERS.search(plain) and not _WRITES.search(plain)))
             end = place + len(path)
             refers = refers or bool(_MUST_PASS.match(text[end : end + 40]))
             last_end, last_refers = end, refers

@@ -90,6 +90,7 @@ def explicit(items: Sequence[Item], feature: Feature) -> dict[str, list[str]]:
         UserError: An id that no task has.
     """
     names = by_id(feature.tasks.tasks)
+    place = {task.key: number for number, task in enumerate(feature.tasks.tasks)}
     found: dict[str, list[str]] = {}
     for item in items:
         keys: list[str] = []
@@ -102,7 +103,9 @@ def explicit(items: Sequence[Item], feature: Feature) -> dict[str, list[str]]:
                     line=item.task.line or None,
                     mend=f"Name one that exists (near: {near_ids(name, feature)}) or take the dependency out.",
                 )
-            keys += [target.key for target in targets if target.key != item.task.key]
+            # Of several tasks with one id, those above are meant; a later one only where none is above.
+            above = [target for target in targets if place[target.key] < place[item.task.key]]
+            keys += [target.key for target in above or targets[:1] if target.key != item.task.key]
         found[item.task.key] = list(dict.fromkeys(keys))
     return found
 

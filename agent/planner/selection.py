@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -267,8 +268,8 @@ def _told(clause: str, items: Sequence[_Found]) -> list[_Found]:
             run.append(other)
         before, after = clause[: item.start], clause[run[-1].end :]
         bracketed = before.rstrip().endswith("(") and after.lstrip().startswith(")")
-        only = _ONLY_BEFORE.search(before) or _ONLY_AFTER.match(after)
-        only = only or (bracketed and re.match(rf"{_POLITE}(?:only|just)\b", before, re.I))
+        only = bool(_ONLY_BEFORE.search(before) or _ONLY_AFTER.match(after))
+        only = only or (bracketed and bool(re.match(rf"{_POLITE}(?:only|just)\b", before, re.I)))
         if only or (_COMMAND_BEFORE.match(before) and not _ORDER_AFTER.match(after) and not _starts_order(before)):
             return run
     return []
@@ -323,7 +324,7 @@ def _items(clause: str, feature: Feature) -> list[_Found]:
             found.append(_Found(more.start(1), end, kind, _number_pick(word, value, feature)))
     for start, end, tasks in _titles(clause, feature):
         found = [item for item in found if item.end <= start or item.start >= end]
-        found.append(_Found(start, end, "phase", lambda tasks=tasks: tasks))  # type: ignore[misc]
+        found.append(_Found(start, end, "phase", partial(list, tasks)))
     return sorted(found + _bare_keys(clause, found, feature))
 
 
@@ -338,8 +339,8 @@ def _bare_keys(clause: str, found: Sequence[_Found], feature: Feature) -> list[_
             m.start(),
             m.end(),
             "id",
-            lambda m=m: tasks_in_range(m[1], m[2], feature) if m[2] else tasks_by_id(m[1], feature),
-        )  # type: ignore[misc]
+            partial(tasks_in_range, m[1], m[2], feature) if m[2] else partial(tasks_by_id, m[1], feature),
+        )
         for m in re.finditer(rf"({_NUMBER})(?:(?:{_DASH})({_NUMBER}))?", clause)
         if not any(item.start < m.end() and m.start() < item.end for item in found)
     ]

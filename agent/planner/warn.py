@@ -96,11 +96,13 @@ def _overlaps(order: Sequence[Item]) -> list[PlanWarning]:
                 first.setdefault((item.task.phase, path), []).append(item.task)
     for (_, path), tasks in first.items():
         if len(tasks) > 1:
-            keys = " and ".join(task.key for task in tasks) if len(tasks) == 2 else ", ".join(t.key for t in tasks)
+            pair = len(tasks) == 2
+            keys = (" and " if pair else ", ").join(task.key for task in tasks)
+            name = "both" if pair else "all"
             found.append(
                 PlanWarning(
                     code="overlapping-parallel",
-                    message=f"{keys} are marked [P] but all name {path}; they run one after the other",
+                    message=f"{keys} are marked [P] but {name} name {path}; they run one after the other",
                     line=tasks[1].line or None,
                 )
             )
@@ -120,6 +122,8 @@ def _unmet(
             if need in planned or other.state == "done":
                 continue
             state = "deferred" if other.state == "deferred" else "not selected"
+            if chosen is None and other.optional:
+                state = "optional"
             message = f"{item.task.key} depends on {need}, which is open but {state}"
             found.append(PlanWarning(code="unmet-dependency", message=message, line=item.task.line or None))
     if chosen is not None and any(item.stories for item in order):

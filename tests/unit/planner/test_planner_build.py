@@ -321,6 +321,37 @@ def test_an_open_dependency_that_is_left_out_is_a_warning() -> None:
     ]
 
 
+def test_a_duplicate_id_means_the_task_above() -> None:
+    twin = task(9, "Add d in d.py", FIRST, "d.py", key="T001#2", id="T001")
+    plan = build_plan(feature(task(1, "a", FIRST), task(2, "b", FIRST, depends_on=["T001"]), twin))
+    assert needs(plan) == {"T001": [], "T002": ["T001"], "T001#2": []}
+
+
+def test_numbered_tasks_without_phases_keep_their_order() -> None:
+    documents = feature(
+        task(1, "Set up the project", None, key="1", id="1"),
+        task(2, "Build the loader", None, key="2", id="2"),
+        task(3, "Test the loader", None, key="2.1", id="2.1"),
+        task(4, "Wire it", None, key="10", id="10"),
+        dialect="kiro",
+    )
+    documents.tasks.phases = []
+    assert waves(build_plan(documents)) == [["1"], ["2", "2.1"], ["10"]]
+
+
+def test_a_file_that_only_a_check_names_is_not_written() -> None:
+    check = task(
+        1,
+        "Add a in a.py",
+        FIRST,
+        "a.py",
+        "tests/test_b.py",
+        details=["**Verify**: `python -m pytest tests/test_b.py -q`"],
+    )
+    plan = build_plan(feature(check))
+    assert (plan.tasks[0].role, plan.tasks[0].also) == ("code", [])
+
+
 def test_nothing_open_is_a_plan_without_waves() -> None:
     plan = build_plan(feature(task(1, "a", FIRST, state="done")))
     assert plan.waves == []
