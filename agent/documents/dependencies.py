@@ -28,6 +28,8 @@ _STRONG = re.compile(
 )
 # Ordinary words: they count only right before an id that exists.
 _WEAK = re.compile(r"\b(?:after|requires?|needs|once|follows|nach|sau)\s+(?=T-?\d)", re.I)
+_JOINED = r"(?:\s*(?:,|&|\+|/|\band\b|\bund\b|\bvà\b)+\s*"
+_WEAK_LIST = re.compile(rf"{_LIST_ITEM.pattern}{_JOINED}{_LIST_ITEM.pattern})*")
 _POSTPOSED = re.compile(rf"((?:{T_ID})(?:[\s,、と]+(?:{T_ID}))*)\s*(?:に依存|の後|完了後)")
 _NEGATED = re.compile(r"(?:\bnot|n't|\bno|\bnever|\bwithout|\bnicht|\bkeine?)\s+(?:\w+\s+)?$", re.I)
 _CLAUSE_END = re.compile(
@@ -35,7 +37,9 @@ _CLAUSE_END = re.compile(
     r"|\b(?:blocks|unblocks|enables|but|before|required\s+by|in\s+parallel|parallel\s+(?:with|to)|not)\b",
     re.I,
 )
-_TABLE_HEAD = re.compile(r"depend|blocked by|prerequisite|requires|after|abhängig|依赖|依存|phụ thuộc", re.I)
+_TABLE_HEAD = re.compile(
+    r"depend|block(?:ed by|ing|ers?\b)|prerequisite|requires|after|abhängig|依赖|依存|phụ thuộc", re.I
+)
 
 
 def find_dependencies(text: str, own: str | None, known: Sequence[str]) -> list[str]:
@@ -57,7 +61,7 @@ def find_dependencies(text: str, own: str | None, known: Sequence[str]) -> list[
     # Only an outright statement can be a circle of one.
     weak: list[tuple[int, str]] = []
     for match in _WEAK.finditer(text):
-        item = _LIST_ITEM.match(text, match.end())
+        item = _WEAK_LIST.match(text, match.end())
         if item and not _NEGATED.search(text[: match.start()][-40:]):
             weak += [(match.end(), ident) for ident in _ids(item[0], known, strict=False)]
     for match in _POSTPOSED.finditer(text):

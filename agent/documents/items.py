@@ -153,6 +153,8 @@ def _read_head(line: Line, rest: str) -> Draft:
     title = rest[position:].strip()
     if bold:  # `**T003: title** text`
         title = title.replace("**", "", 1)
+    if "~~" in rest and title.count("~~") % 2:  # `~~T003 title~~`
+        title = title.replace("~~", "", 1)
     draft.title = title
     return draft
 

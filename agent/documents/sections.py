@@ -10,6 +10,9 @@ from .lines import BULLET, Document, Heading, Line, column, heading
 from .phases import clean_title
 
 _FIELD = re.compile(r"^\s*(?:[-*+]\s+)?\*\*([^*]{1,80}?)\s*(?::\*\*|：\*\*|\*\*\s*[:：])\s*(.*)$")
+_LABEL = re.compile(
+    r"^(?:Feature Specification|Implementation Plan|Tasks|Specification|Spec|Plan|Change|Proposal)\s*[:：]\s*", re.I
+)
 _NUMBERED = re.compile(r"^[ \t]*(?:>[ \t]*)*(\d{1,9})[.)][ \t]+")
 
 
@@ -70,12 +73,7 @@ def document_title(parts: Sequence[Section]) -> str:
     """The first heading of level 1 without a label such as "Feature Specification:"."""
     for part in parts:
         if part.heading and part.heading.level == 1:
-            return re.sub(
-                r"^(?:Feature Specification|Implementation Plan|Tasks|Specification|Spec|Plan|Change|Proposal)\s*[:：]\s*",
-                "",
-                part.title,
-                flags=re.I,
-            )
+            return _LABEL.sub("", part.title)
     return ""
 
 

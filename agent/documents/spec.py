@@ -12,10 +12,12 @@ from .sections import Item, Section, as_field, document_title, items, sections
 
 _CLARIFY = re.compile(r"\[NEEDS CLARIFICATION\s*[:：]?\s*((?:[^\[\]]|\[[^\[\]]*\]){0,1000})\]", re.I)
 _PRIORITY = re.compile(r"\bP\d{1,2}\b")
+_STORY_HEAD = re.compile(r"\W*(?:user|stor|US\s*-?\d|\w*geschichte|ユーザ|用户|使用者|câu)", re.I)
 _STORY_LABEL = re.compile(r"^\W*(?:[^\d]*?)\d+(?:\.\d+)?\s*[-–—:：.)]*\s*")
 _PRIORITY_NOTE = re.compile(r"\s*[(（\[][^()（）\[\]]*\bP\d{1,2}\b[^()（）\[\]]*[)）\]]")
 _REQUIREMENT = re.compile(
-    r"^(?:\[[ xX~-]\]\s*)?[*_`~]*([A-Z][A-Z0-9]{1,9})-(\d{1,5}(?:\.\d+)*[a-z]?)\b[*_`~]*\s*(?:[:：.]|[-–—]|\*\*|$|(?=\s))[*_]*[:：]?\s*(.*)$",
+    r"^(?:\[[ xX~-]\]\s*)?[*_`~]*([A-Z][A-Z0-9]{1,9})-(\d{1,5}(?:\.\d+)*[a-z]?)\b"
+    r"[*_`~]*\s*(?:[:：.]|[-–—]|\*\*|$|(?=\s))[*_]*[:：]?\s*(.*)$",
     re.DOTALL,
 )
 _KIRO_REQUIREMENT = re.compile(r"^Requirements?\s+(\d+)\s*[-–—:：.]*\s*(.*)$", re.I)
@@ -27,7 +29,7 @@ _SCENARIOS = re.compile(r"scenario|acceptance|akzeptanz|abnahme|szenari|シナ�
 _WHY = re.compile(r"why|priorit|warum|begründ|なぜ|理由|为什么|原因|lý do", re.I)
 _TEST = re.compile(r"independent test|unabhängig|独立|kiểm thử", re.I)
 _STEP = re.compile(
-    r"(?:\*\*|__)?\b(Given|When|Then|Angenommen|Gegeben|Wenn|Dann|IF|WHILE|WHERE)\b(?:\*\*|__)?[:,]?\s*"
+    r"(?:\*\*|__)?\b(Given|When|Then|GIVEN|WHEN|THEN|Angenommen|Gegeben|Wenn|Dann|IF|WHILE|WHERE)\b(?:\*\*|__)?[:,]?\s*"
     r"|\*\*(前提|假设|给定|Cho|Giả sử|もし|当|Khi|ならば|那么|则|Thì)\*\*[::、,]?\s*",
 )
 _GIVEN = {"given", "angenommen", "gegeben", "前提", "假设", "给定", "cho", "giả sử", "while", "where"}
@@ -97,7 +99,8 @@ def _story_of(part: Section) -> Story | None:
         r"\W*(?:user|stor|US\s*-?\d|\w*geschichte|ユーザ|用户|使用者|câu)", part.title, re.I
     ):
         return None
-    title = _STORY_LABEL.sub("", _PRIORITY_NOTE.sub("", part.title), count=1).strip()
+    # What follows the priority is decoration: "(Priority: P1) 🎯 MVP".
+    title = _STORY_LABEL.sub("", _PRIORITY_NOTE.split(part.title, maxsplit=1)[0], count=1).strip()
     priority = _PRIORITY.search(part.title)
     return Story(line=part.line, key=stories[0], title=title, priority=priority[0] if priority else None)
 

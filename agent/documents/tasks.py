@@ -102,7 +102,7 @@ def _build(document: Document, draft: Draft) -> Task:
         mark_offset=line.offset(draft.mark_index) if draft.has_box and mark else None,
         digest=digest_of(line.text, draft.mark_index if draft.has_box else None, mark or ""),
         raw=document.raw(line.number, end),
-        title=_clean_title(title, is_heading=draft.is_heading),
+        title=_clean_title(title, state, is_heading=draft.is_heading),
         details=_details(draft),
         parallel="P" in tags or "[P]" in bare,
         optional=draft.optional or _OPTIONAL.search(bare) is not None,
@@ -128,9 +128,12 @@ def _state(draft: Draft, mark: str | None) -> TaskState:
     return "open"
 
 
-def _clean_title(title: str, *, is_heading: bool) -> str:
+def _clean_title(title: str, state: TaskState, *, is_heading: bool) -> str:
     title = _STORY_TAG.sub(lambda m: "" if m[1] == "P" or re.match(r"US-?\d", m[1]) else m[0], title)
-    title = _DEFERRED_TITLE.sub("", title)
+    # Blanking keeps the length, so what is found outside of code spans is cut at the same place.
+    put_off = _DEFERRED_TITLE.search(strip_code(title)) if state == "deferred" else None
+    if put_off:
+        title = title[: put_off.start()] + title[put_off.end() :]
     if is_heading:
         title = re.sub(r"^[✅✓✔🚧⏳]\ufe0f?\s*", "", _STATE_TAIL.sub("", title))
     return re.sub(r"[ \t]{2,}", " ", title).strip(" \t—–→")
