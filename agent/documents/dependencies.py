@@ -29,8 +29,8 @@ _STRONG = re.compile(
 # Ordinary words: they count only right before an id that exists.
 _WEAK = re.compile(r"\b(?:after|requires?|needs|once|follows|nach|sau)\s+(?=T-?\d)", re.I)
 _JOINED = r"(?:\s*(?:,|&|\+|/|\band\b|\bund\b|\bvà\b)+\s*"
-_WEAK_LIST = re.compile(rf"{_LIST_ITEM.pattern}{_JOINED}{_LIST_ITEM.pattern})*")
-_POSTPOSED = re.compile(rf"((?:{T_ID})(?:[\s,、と]+(?:{T_ID}))*)\s*(?:に依存|の後|完了後)")
+_WEAK_LIST = re.compile(rf"{_LIST_ITEM.pattern}{_JOINED}{_LIST_ITEM.pattern}){{0,20}}")
+_POSTPOSED = re.compile(rf"((?:{T_ID})(?:[\s,、と]+(?:{T_ID})){{0,20}})\s*(?:に依存|の後|完了後)")
 _NEGATED = re.compile(r"(?:\bnot|n't|\bno|\bnever|\bwithout|\bnicht|\bkeine?)\s+(?:\w+\s+)?$", re.I)
 _CLAUSE_END = re.compile(
     r"[;。；|\n]|\.(?=\s|$)|\s—\s|\*\*(?!T-?\d)[^\W\d]"

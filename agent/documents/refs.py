@@ -7,7 +7,9 @@ from itertools import pairwise, product
 from pathlib import Path
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,12}://[^\s<>)\]`]+|\bwww\.[^\s<>)\]`]+|\b[\w.+-]+@[\w-]+\.[\w.]+")
+_URL = re.compile(
+    r"\b[a-z][a-z0-9+.-]{1,12}://[^\s<>)\]`]+|\bwww\.[^\s<>)\]`]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]{1,63}"
+)
 # Latin letters with marks belong to a path in prose; Chinese and Japanese characters stand right beside one.
 _CHARS = r"A-Za-z0-9_.\-+@\u00c0-\u024f\u1e00-\u1eff"
 _PROSE_PATH = re.compile(rf"(?<![{_CHARS}/~$\\])[{_CHARS}]+(?:/[{_CHARS}]+)*/?(?:\{{[^{{}}\s]+\}}[{_CHARS}/]*)*")
@@ -65,7 +67,7 @@ _STORY_WORD = (
 )
 _NUMBER = r"\d{1,4}(?:\.\d{1,4})?"
 _STORIES = re.compile(
-    rf"(?<![A-Za-z]){_STORY_WORD}[\s_-]*({_NUMBER}(?:\s*(?:[+,&/、–—-]|and|und|và|to)\s*(?:{_STORY_WORD})?[\s_-]*{_NUMBER})*)"
+    rf"(?<![A-Za-z]){_STORY_WORD}[\s_-]*({_NUMBER}(?:\s*(?:[+,&/、–—-]|and|und|và|to)\s*(?:{_STORY_WORD})?[\s_-]*{_NUMBER}){{0,20}})"
     rf"(?![A-Za-z\d])",
     re.I,
 )

@@ -313,3 +313,14 @@ def test_a_large_file_is_quick() -> None:
     start = time.perf_counter()
     assert len(parse_tasks_text(data, Path("tasks.md")).tasks) == 241
     assert time.perf_counter() - start < 0.3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a." * 30_000, "depends on " + "T002, " * 10_000, "after " + "T1," * 20_000, "[US" + "1+" * 20_000 + "]"],
+    ids=["dots", "dependencies", "after", "stories"],
+)
+def test_a_hostile_line_takes_no_time(text: str) -> None:
+    start = time.perf_counter()
+    parse_tasks_text(f"- [ ] T001 {text}\n- [ ] T002 b\n".encode(), Path("tasks.md"))
+    assert time.perf_counter() - start < 3
