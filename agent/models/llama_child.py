@@ -6,6 +6,7 @@ address, and serves until its standard input ends, which happens when whoever st
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -63,6 +64,12 @@ def parameters(options: dict[str, Any]) -> Any:
     p.ui = False
     # Prompts of other roles wait in memory for their return; the default of 8 GB is more than many machines have.
     p.cache_ram_mib = 1024
+    # Drafts from what stands in the prompt already. Measured on two cores: a file given back with small changes comes
+    # 10-15 % faster, new text as fast as without. Long drafts (the default is 48) cost more than they bring.
+    with contextlib.suppress(AttributeError):
+        p.speculative.ngram_simple.size_n = 6
+        p.speculative.ngram_simple.size_m = 10
+        p.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
     return p
 
 
