@@ -10,11 +10,11 @@ from kfp import dsl
 from pipelines.components.average_by_station import average_by_station
 
 
-def run(tmp_path, text, **parameters):
+def run(tmp_path, text):
     (tmp_path / "readings.csv").write_text(text)
     readings = dsl.Dataset(name="readings", uri=str(tmp_path / "readings.csv"))
     averages = dsl.Dataset(name="averages", uri=str(tmp_path / "averages.csv"))
-    average_by_station.python_func(readings=readings, averages=averages, **parameters)
+    average_by_station.python_func(readings=readings, averages=averages)
     return (tmp_path / "averages.csv").read_text()
 
 

@@ -100,6 +100,7 @@ def test_every_role_has_a_recipe() -> None:
             ["tests/test_churn_pipeline.py"],
             "pipeline-test",
         ),
+        ("Test the default values of the parameters of the churn pipeline", "tests", [], "pipeline-parameters-test"),
         ("Run the churn pipeline end to end with the local runner and check its output", "tests", [], "local-run-test"),
         (
             "GitHub Actions workflow that runs pytest on pull requests",
