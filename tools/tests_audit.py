@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from .assertions import TestNode, called_name, constant, helper_functions, real_assertions, test_functions
-from .pytest_settings import FILES
 from .tests_audit_measures import (
     body_of,
     compared,
@@ -46,7 +45,8 @@ def audit(before: Sources, after: Sources) -> list[str]:
     Returns:
         A message for each weakening: file, test, what happened. Empty when nothing was weakened.
     """
-    old_files, new_files = _parse(before), _parse(after)
+    same = {path for path, source in before.items() if source is not None and source == after.get(path)}
+    old_files, new_files = _parse(before, same), _parse(after, same)
     found: list[str] = []
     for path in sorted(old_files):
         if (source := after.get(path)) is not None and path not in new_files:
@@ -64,6 +64,7 @@ def audit(before: Sources, after: Sources) -> list[str]:
         elif path in old_files and old_files[path].tests:
             found += conftest_weakened(path, old_files[path].tree, new.tree, hooks=False)
     tests = [path for path, file in old_files.items() if file.tests]
+    tests += [path for path in sorted(same) if path.endswith(".py") and "def test" in (before[path] or "")]
     return found + settings_weakened(before, after, tests)
 
 
@@ -81,14 +82,25 @@ class _File:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        for name in switched_off(tree):
+        self.off = switched_off(tree)
+        self._classes: dict[str, list[ast.ClassDef]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                self._classes.setdefault(node.name, []).append(node)
+        self._assertions: dict[str, list[str]] = {}
+        for name in self.off:
             self.tests = {n: t for n, t in self.tests.items() if n != name and not n.startswith(f"{name}::")}
 
     def classes(self, test: str) -> list[ast.ClassDef]:
         """The classes around a test, outermost first."""
-        wanted = test.split("::")[:-1]
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef) and node.name in wanted]
-        return sorted(found, key=lambda node: node.lineno)
+        return [node for name in test.split("::")[:-1] for node in self._classes[name][-1:]]
+
+    def assertions(self, test: str) -> list[str]:
+        """The assertions of a test that can fail, as text."""
+        if test not in self._assertions:
+            nodes = real_assertions(self.tests[test], self.helpers)
+            self._assertions[test] = [text_of(node) for node in nodes]
+        return self._assertions[test]
 
     def decorators(self, test: str) -> list[ast.expr]:
         """Everything that marks a test: its decorators, those of its classes, and `pytestmark`."""
@@ -127,6 +139,8 @@ class _Index:
                     self.others.append((path, name, file.tests[name]))
             nodes = [node for node in ast.walk(file.tree) if isinstance(node, TestNode)]
             self.others += [(path, node.name, node) for node in nodes if node not in known]
+        self.bodies = {body_of(new[path].tests[name]): (path, name) for path, name in reversed(self.tests)}
+        self.uncollected = {body_of(node): (path, name) for path, name, node in self.others if not is_empty(node)}
 
     def collected(self, path: str) -> bool:
         """True when pytest takes a file of this name for a test file."""
@@ -135,27 +149,23 @@ class _Index:
     def find(self, old: _File, test: str) -> tuple[str, str] | None:
         """A test that is new at its place and says the same, or at least asserts all that the old one asserted."""
         body = body_of(old.tests[test])
-        same = [key for key in self.tests if body_of(self.files[key[0]].tests[key[1]]) == body]
-        if same:
-            return same[0]
-        wanted = Counter(_assertions(old, test))
+        if body in self.bodies:
+            return self.bodies[body]
+        wanted = Counter(old.assertions(test))
         for path, name in self.tests if wanted else []:
-            if wanted <= Counter(_assertions(self.files[path], name)):
+            if wanted <= Counter(self.files[path].assertions(name)):
                 return path, name
         return None
 
     def find_uncollected(self, old: TestNode) -> tuple[str, str] | None:
         """A function with the same body that pytest does not take for a test."""
-        for path, name, node in self.others:
-            if body_of(node) == body_of(old) and not is_empty(node):
-                return path, name
-        return None
+        return self.uncollected.get(body_of(old))
 
 
-def _parse(sources: Sources) -> dict[str, _File]:
+def _parse(sources: Sources, passed_over: set[str]) -> dict[str, _File]:
     found = {}
     for path, source in sources.items():
-        if source is None or not path.endswith(".py") or posixpath.basename(path) in FILES:
+        if source is None or path in passed_over or not path.endswith(".py"):
             continue
         try:
             found[path] = _File(ast.parse(source))
@@ -205,7 +215,7 @@ def _file_weakened(path: str, old: _File, new: _File | None, index: _Index) -> l
 
 
 def _is_off(file: _File, test: str) -> bool:
-    return any(test == name or test.startswith(f"{name}::") for name in switched_off(file.tree))
+    return any(test == name or test.startswith(f"{name}::") for name in file.off)
 
 
 def _weakened(old: _File, test: str, new: _File, name: str) -> Iterator[str]:
@@ -222,7 +232,7 @@ def _weakened(old: _File, test: str, new: _File, name: str) -> Iterator[str]:
     if any(has_init(c) for c in new.classes(name)) and not any(has_init(c) for c in old.classes(test)):
         yield "is in a class that has got an `__init__`, which pytest does not collect"
     cases, cases_now = _cases(old, test), _cases(new, name)
-    asserted, asserted_now = _assertions(old, test), _assertions(new, name)
+    asserted, asserted_now = old.assertions(test), new.assertions(name)
     unrolled = cases_now == 1 and len(asserted_now) >= len(asserted) * (cases or 1)
     if cases is not None and cases_now is not None and cases_now < cases and not unrolled:
         yield f"has fewer parametrize cases ({cases_now}, before {cases})"
@@ -285,10 +295,6 @@ def _surroundings_weakened(path: str, old: _File, new: _File) -> Iterator[str]:
         params, params_now = fixture_params(before), fixture_params(node)
         if params_now < params:
             yield f"{path}: fixture `{name}` has fewer params ({params_now}, before {params}); restore it."
-
-
-def _assertions(file: _File, test: str) -> list[str]:
-    return [text_of(node) for node in real_assertions(file.tests[test], file.helpers)]
 
 
 def _always(file: _File, test: str) -> bool:
