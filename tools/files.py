@@ -27,6 +27,9 @@ HIDDEN = (".git", ".kfpilot")
 SHOWN = 5
 """Lines of the file that a failed edit shows."""
 
+SHOWN_GLOBS = 6
+"""Globs that a refused write names."""
+
 Names = list[str]  # Workspace has a method of the name `list`, which hides the type in there.
 
 
@@ -243,8 +246,14 @@ class Workspace(BaseModel):
         if not forbidden and (name in map(_plain, self.also) or self._writable.match_file(name)):
             return
         who = f"the {self.role} role" if self.role else "this role"
-        allowed = ", ".join([*dict.fromkeys([*map(_plain, self.also), *self.writable])]) or "nothing"
-        but = f" but never {', '.join(self.forbidden)}" if self.forbidden else ""
+        globs = [
+            *dict.fromkeys([*map(_plain, self.also), *(glob for glob in self.writable if not glob.startswith("!"))])
+        ]
+        allowed = ", ".join(globs[:SHOWN_GLOBS]) + (", …" if len(globs) > SHOWN_GLOBS else "") if globs else "nothing"
+        taken = [glob for glob in self.forbidden if matcher([glob]).match_file(name)]
+        taken += [glob[1:] for glob in self.writable if glob.startswith("!") and matcher([glob[1:]]).match_file(name)]
+        taken = taken or self.forbidden
+        but = f" but never {', '.join(taken[:SHOWN_GLOBS])}" if taken else ""
         raise ToolFailure(f"{name} was not written: {who} may write only: {allowed}{but}")
 
     def _check_parents(self, name: str) -> None:

@@ -69,12 +69,17 @@ def run(
     from .run import run_command
 
     settings = {
-        "model": model, "base_url": base_url, "worker": worker, "attempts": attempts, "drafts": drafts, "record": record,
-    }  # fmt: skip
+        "model": model,
+        "base_url": base_url,
+        "worker": worker,
+        "attempts": attempts,
+        "drafts": drafts,
+        "record": record,
+    }
     raise typer.Exit(
         run_command(
-            repo, feature, words or [], tasks=task or [], stories=story or [], overrides=settings, land=land, resume=resume,
-            dry_run=dry_run, json=json, plain=plain, quiet=quiet, no_color=no_color,
+            repo, feature, words or [], tasks=task or [], stories=story or [], overrides=settings, land=land,
+            resume=resume, dry_run=dry_run, json=json, plain=plain, quiet=quiet, no_color=no_color,
         )
     )  # fmt: skip
 

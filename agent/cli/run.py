@@ -13,7 +13,7 @@ from ..reports.summarise import summarise
 from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
 from ..workflow.place import Request, branch_of, choose_start
 from .common import console_for, settings_for
-from .progress import download_progress
+from .model import download_progress
 
 
 def run_command(
@@ -46,7 +46,7 @@ def run_command(
     try:
         with display:
             code = implement(
-                folder, request, settings, [display], resume=resume, progress=download_progress(console, quiet=quiet)
+                folder, request, settings, [display], resume=resume, progress=None if quiet else download_progress()
             )
     except NothingToDo:
         raise

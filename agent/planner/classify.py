@@ -29,7 +29,7 @@ GATES: dict[Role, list[str]] = {
     "docs": ["scope", "files", "docs"],
     "infra": ["scope", "files", "config"],
 }
-GATE_ORDER = ("scope", "files", "python", "kfp", "assertions", "yaml", "config", "docs", "tests")
+GATE_ORDER = ("scope", "files", "python", "kfp", "assertions", "config", "docs", "tests")
 """Quick gates first; the tests take longest."""
 
 _KIND = (
@@ -247,9 +247,7 @@ def gates_for(roles: Sequence[Role], files: Sequence[str]) -> list[str]:
     gates = {gate for role in roles for gate in GATES[role]}
     for path in files:
         end = Path(path).suffix.lower()
-        if end in (".yaml", ".yml"):
-            gates.add("yaml")
-        elif end in (".toml", ".json"):
+        if end in (".yaml", ".yml", ".toml", ".json"):
             gates.add("config")
         elif end == ".py":
             gates.add("python")

@@ -43,6 +43,9 @@ def verify(
     """
     tree = git.tree_hash(ctx.worktree)
     verdict = Verdict(task=ctx.task.id, tree=tree)
+    unknown = set(ctx.task.gates) - set(GATES)
+    if unknown:
+        raise ValueError(f"{ctx.task.id} names gates that do not exist: {', '.join(sorted(unknown))}")
     for name, gate in GATES.items():
         if name not in ctx.task.gates:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 from ...tools.files import Workspace
 from ..errors import ToolFailure
 from ..events import ModelCalled
-from ..models.handle import Handle
+from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from .answers import file_from
@@ -84,7 +84,7 @@ class DraftSession:
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
         paths = writable_for(self.job.task, role)
-        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden)
+        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
         space.write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target)
@@ -122,9 +122,7 @@ class DraftSession:
                 seconds=round(time.monotonic() - started, 3),
             )
         )
-        text = str(message.text)
-        # llama.cpp repeats the opening in some versions and not in others.
-        return text if not prefill or text.lstrip().startswith(opening.strip()[:40]) else opening + text
+        return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
 
 
 def draft_prompt(packet: Packet, target: str, role: Role, hints: list[str]) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ...tools import search
 from ..documents.models import Feature, Story
 from ..planner.models import PlannedTask, Role
-from ..planner.paths import role_of_path, writable_for
+from ..planner.paths import role_of_path
 from .job import Job
 from .recipes import Recipe, nearest
 
@@ -43,7 +43,7 @@ class Packet(BaseModel):
     constraints: list[str] = []
     files: list[ShownFile] = []
     recipes: list[Recipe] = []
-    writable: list[str] = []
+    scope: str = ""
     words: str = ""
     tree: str = ""
 
@@ -69,10 +69,24 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6) -> Packet
         constraints=[note.text for note in feature.plan.constraints][:6] if feature.plan else [],
         files=shown_files(job, role, around),
         recipes=nearest(text, role, task.files, k=recipes),
-        writable=[*task_files_for(task, role), *writable_for(task, role).writable],
+        scope=scope_of(task, role),
         words=job.words,
         tree=job.tree,
     )
+
+
+SCOPES: dict[Role, str] = {
+    "code": "code that the task needs, not tests, documentation, CI or configuration",
+    "tests": "test files and conftest.py, nothing else",
+    "docs": "documentation (Markdown, docs/), nothing else",
+    "infra": "CI, deployment and configuration files, nothing else",
+}
+
+
+def scope_of(task: PlannedTask, role: Role) -> str:
+    """In words, what the role may write."""
+    files = ", ".join(task_files_for(task, role))
+    return f"{files} ({SCOPES[role]})" if files else SCOPES[role]
 
 
 def task_files_for(task: PlannedTask, role: Role) -> list[str]:

@@ -10,7 +10,7 @@ from ..models.handle import Handle
 from ..planner.models import Role
 from ..planner.paths import writable_for
 from .job import Feedback, Job, Session
-from .packet import gather
+from .packet import gather, task_files_for
 from .templates import render
 
 MAX_CALLS = 24
@@ -52,12 +52,11 @@ class Talk:
     def __init__(self, handle: Handle, job: Job, role: Role) -> None:
         self.handle, self.job, self.role = handle, job, role
         self.messages: list[Any] = []
-        self.paths = list(job.task.files)
+        self.paths = task_files_for(job.task, role)
 
     def first_request(self) -> str:
         """The task with all it needs."""
         packet = gather(self.job, self.role)
-        self.paths = packet.writable
         values = {name: getattr(packet, name) for name in type(packet).model_fields}
         return render("task.md", role_text=render(f"role_{self.role}.md"), **values)
 
@@ -76,7 +75,7 @@ class Talk:
         if feedback:
             self.messages.append(HumanMessage(feedback_text(self.job, feedback)))
         paths = writable_for(self.job.task, self.role)
-        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden)
+        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=self.role)
         agent = create_agent(
             self.handle.model,
             tools=tools_for(space, self.job.worktree),

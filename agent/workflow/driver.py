@@ -184,8 +184,15 @@ def drive(
             worker = worker_for(handle, settings)
             bench = stack.enter_context(Bench(place.root, settings))
             run = Run(
-                repo=repo, place=place, settings=settings, journal=journal, bench=bench, handle=handle, worker=worker,
-                plan=plan, resumed=resume,
+                repo=repo,
+                place=place,
+                settings=settings,
+                journal=journal,
+                bench=bench,
+                handle=handle,
+                worker=worker,
+                plan=plan,
+                resumed=resume,
             )
             run.emit(
                 RunStarted(
