@@ -44,10 +44,8 @@ def run_command(
     code, failure = EXIT_OK, None
     name = find_feature(repo, feature).name
     try:
-        with display:
-            code = implement(
-                folder, request, settings, [display], resume=resume, progress=None if quiet else download_progress()
-            )
+        with display, download_progress() as tell:
+            code = implement(folder, request, settings, [display], resume=resume, progress=tell)
     except NothingToDo:
         raise
     except KfpilotError as error:

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from ...tools import processes, search, text_checks
+from ...tools import docs_facts, processes, search, text_checks
 from ...tools.pytest_run import count_assertions
 from ...tools.tests_audit import audit
 from ..documents.models import Task
@@ -45,11 +45,27 @@ def gate_scope(ctx: GateContext) -> GateResult:
         for path in ctx.changed
         if not any(space.may_write(path) for space in spaces)
     ]
-    watched = [path for path in ctx.changed if role_of_path(path) == "tests" or path in PYTEST_SETTINGS]
-    before = {path: ctx.before(path) for path in watched}
-    after = {path: ctx.read(path) if (ctx.worktree / path).is_file() else None for path in watched}
-    failures += audit(before, after)
+    failures += weakened(ctx)
     return result("scope", failures, f"{len(ctx.changed)} changed, all within the role")
+
+
+def weakened(ctx: GateContext) -> list[str]:
+    """Existing tests and pytest settings that the change makes weaker.
+
+    All of them are looked at, changed or not: only so can a test that moved be told from one that is gone.
+    """
+    known = {*search.files(ctx.worktree), *ctx.changed}
+    watched = [path for path in known if is_test_file(path) or path in PYTEST_SETTINGS]
+    if not set(watched) & set(ctx.changed):
+        return []
+    after = {path: ctx.read(path) if (ctx.worktree / path).is_file() else None for path in watched}
+    before = {path: ctx.before(path) if path in ctx.changed else after[path] for path in watched}
+    return audit(before, after)
+
+
+def is_test_file(path: str) -> bool:
+    """Python files of the tests."""
+    return path.endswith(".py") and role_of_path(path) == "tests"
 
 
 def gate_files(ctx: GateContext) -> GateResult:
@@ -152,7 +168,14 @@ def gate_assertions(ctx: GateContext) -> GateResult:
 def gate_docs(ctx: GateContext) -> GateResult:
     """Documentation names only things that exist."""
     paths = ctx.of("*.md")
-    failures = [f"{path}: {problem}" for path in paths for problem in text_checks.markdown_problems(ctx.worktree, path)]
+    failures = [
+        f"{path}: {problem}"
+        for path in paths
+        for problem in [
+            *text_checks.markdown_problems(ctx.worktree, path),
+            *docs_facts.fact_problems(ctx.worktree, path),
+        ]
+    ]
     return result("docs", failures, f"{len(paths)} pages name only what exists")
 
 

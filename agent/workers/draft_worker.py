@@ -16,10 +16,10 @@ from .answers import file_from
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
-from .skeleton import skeleton
+from .skeleton import components_for, skeleton
 from .templates import render
 
-FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.7
+FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
 MAX_TOKENS = 1200
 MAX_HINTS = 3
 
@@ -28,7 +28,7 @@ RULES: dict[str, list[str]] = {
         "Every import that a component needs stands inside its function body.",
         "Read and write artifacts as files through .path.",
     ],
-    "tests": ["Call a component as name.python_func(...). Assert exact values.", "Write small tests, two or three."],
+    "tests": ["Assert exact values. Write two or three small tests, in the form of the example."],
     "docs": ["Mention only files, functions and parameters shown above.", "Be short: at most 40 lines."],
     "infra": ["Use only paths that exist in the repository."],
 }
@@ -77,7 +77,7 @@ class DraftSession:
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
-        prompt = draft_prompt(gather(self.job, role, recipes=1, around=3), target, role, self.hints)
+        prompt = draft_prompt(gather(self.job, role, recipes=1, around=4, brief=True), target, role, self.hints)
         opening = opening_of(target, start)
         answer = self.ask(prompt, opening, target, number)
         content = file_from(answer, target)
@@ -87,7 +87,7 @@ class DraftSession:
         space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
         space.write(target, content)
         if target.endswith(".py"):
-            mend_python(self.job.worktree, target)
+            mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())
 
     def ask(self, prompt: str, opening: str, target: str, number: int) -> str:
         """The model's answer with its opening in front."""
@@ -106,7 +106,11 @@ class DraftSession:
             "max_tokens": MAX_TOKENS,
         }
         if self.handle.kind == "embedded":
-            settings |= {"seed": number, "stop": None if target.endswith(".md") else ["\n```\n"]}
+            settings |= {
+                "seed": 1000 * number + 7,
+                "top_p": 0.95,
+                "stop": None if target.endswith(".md") else ["\n```\n"],
+            }
         started = time.monotonic()
         try:
             message = self.handle.model.bind(**settings).invoke(messages)
@@ -138,7 +142,10 @@ def opening_of(target: str, start: str) -> str:
     return f"```{LANGUAGES.get(Path(target).suffix, '')}\n{start}"
 
 
-def short(line: str, limit: int = 200) -> str:
-    """One line of a failure."""
-    text = " ".join(line.split())
+def short(failure: str, limit: int = 200) -> str:
+    """A failure in one line: of a test its name and what pytest marks as the error, else all of it."""
+    lines = failure.splitlines()
+    errors = [line[1:].strip() for line in lines if line.startswith("E ") and line[1:].strip()]
+    name = lines[0].split(" ")[0].rsplit("::", 1)[-1] if lines else ""
+    text = " ".join((f"{name}: {' '.join(errors[:4])}" if errors else failure).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

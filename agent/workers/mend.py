@@ -6,22 +6,24 @@ They only move or remove imports; behaviour is the model's to write and the veri
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
 from ...tools import processes
 
 
-def mend_python(root: Path, path: str) -> None:
+def mend_python(root: Path, path: str, components: frozenset[str] = frozenset()) -> None:
     """Put a drafted Python file in order: imports into the components that use them, unused ones out, formatted.
 
     Args:
         root: The worktree.
         path: The file, relative to it. A file that does not parse is left as it is.
+        components: In a test: the imported names that are components, which outside a pipeline run by `python_func`.
     """
     file = root / path
     text = file.read_text(encoding="utf-8")
-    mended = imports_into_components(text)
+    mended = call_python_func(imports_into_components(text), components)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-m", "ruff"]
@@ -70,6 +72,26 @@ def imports_into_components(source: str) -> str:
             inserts.append((first.lineno - 1, "".join(f"{indent}{text}\n" for text in needed) + "\n"))
     for at, text in sorted(inserts, reverse=True):
         lines.insert(at, text)
+    return "".join(lines)
+
+
+def call_python_func(source: str, components: frozenset[str]) -> str:
+    """Turn `component(…)` into `component.python_func(…)` in a test that neither builds a pipeline nor runs locally."""
+    if not components or re.search(r"\blocal\.init\b|@(dsl\.)?pipeline\b", source):
+        return source
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    ends = sorted(
+        ((name.end_lineno or 0, name.end_col_offset or 0) for name in calls if name.id in components), reverse=True
+    )
+    lines = source.splitlines(keepends=True)
+    for line, column in ends:
+        # Offsets of the parser count bytes.
+        data = lines[line - 1].encode()
+        lines[line - 1] = (data[:column] + b".python_func" + data[column:]).decode()
     return "".join(lines)
 
 

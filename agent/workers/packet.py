@@ -48,7 +48,7 @@ class Packet(BaseModel):
     tree: str = ""
 
 
-def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6) -> Packet:
+def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bool = False) -> Packet:
     """The packet of a job.
 
     Args:
@@ -56,6 +56,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6) -> Packet
         role: The role that works now (a task may need several).
         recipes: How many cookbook recipes to add.
         around: How many neighbouring files to add as signatures.
+        brief: For small models: one example is enough, and what the task does not cite is left out.
     """
     task, feature = job.task, job.feature
     document = feature.task(task.id)
@@ -65,9 +66,9 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6) -> Packet
         role=role,
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
-        requirements=requirements_of(feature, task),
+        requirements=requirements_of(feature, task, brief),
         constraints=[note.text for note in feature.plan.constraints][:6] if feature.plan else [],
-        files=shown_files(job, role, around),
+        files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes),
         scope=scope_of(task, role),
         words=job.words,
@@ -103,7 +104,7 @@ def story_of(feature: Feature, task: PlannedTask) -> Story | None:
     return next((story for story in feature.spec.stories if story.key == task.story), None)
 
 
-def requirements_of(feature: Feature, task: PlannedTask) -> list[str]:
+def requirements_of(feature: Feature, task: PlannedTask, brief: bool = False) -> list[str]:
     """The requirements it cites; with none cited, those that name its files or symbols; then the edge cases."""
     if not feature.spec:
         return []
@@ -113,17 +114,17 @@ def requirements_of(feature: Feature, task: PlannedTask) -> list[str]:
         names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
         found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
     lines = [f"{item.id}: {item.text}" for item in found[:8]]
-    if task.role in ("code", "tests"):
+    if task.role in ("code", "tests") and not brief:
         lines += [f"Edge case: {note.text}" for note in spec.edge_cases[:5]]
     return lines
 
 
-def shown_files(job: Job, role: Role, around: int) -> list[ShownFile]:
+def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:
     """Named files in full, what they stand on as signatures, and for tests one test as a model."""
     named = list(dict.fromkeys(job.task.files))
     shown = [show(job.worktree, path) for path in named]
     have = set(named)
-    for path, whole in related(job, role):
+    for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
         have.add(path)
@@ -154,7 +155,7 @@ def show(root: Path, path: str, *, whole: bool = True) -> ShownFile:
     return ShownFile(path=path, note=f" (first 60 of {lines} lines)", text=head, language=language, whole=False)
 
 
-def related(job: Job, role: Role) -> list[tuple[str, bool]]:
+def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]:
     """Files near to the task, most useful first, each with whether to show it whole."""
     root, task = job.worktree, job.task
     files = [path for path in search.files(root) if not path.startswith((".specify/", ".kfpilot/", "specs/"))]
@@ -163,23 +164,29 @@ def related(job: Job, role: Role) -> list[tuple[str, bool]]:
         for path in files
         if path.endswith(".py") and role_of_path(path) == "code" and Path(path).name != "__init__.py"
     ]
-    words = set(re.findall(r"\w+", " ".join([task.title, *task.files, *job.feature.task(task.id).symbols])))
+    words = speaks_of(job)
     siblings = {str(Path(path).parent) for path in task.files}
     named = [path for path in code if names_of(root / path) & words or Path(path).stem in words]
-    imports = [path for name in task.files for path in imported(root, name, code)]
+    imports = [path for name in [*task.files, *named] for path in imported(root, name, code)]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
     result = [(path, whole) for path in named]
-    result += [(path, False) for path in [*imports, *near] if path not in named]
-    if role == "tests":
+    result += [(path, False) for path in [*imports, *([] if brief else near)] if path not in named]
+    if role == "tests" and not brief:
         tests = [path for path in files if role_of_path(path) == "tests" and Path(path).name.startswith("test_")]
         tests.sort(key=lambda path: (root / path).stat().st_size)
         result[2:2] = [(path, True) for path in tests[:1]]
     if role in ("docs", "infra"):
-        result += [
-            (path, True) for path in files if Path(path).name in ("README.md", "pyproject.toml") and "/" not in path
-        ]
+        result += [(path, True) for path in files if path in ("README.md", "pyproject.toml")]
     return list(dict.fromkeys(result))
+
+
+def speaks_of(job: Job) -> set[str]:
+    """The words of a task that may be names of modules and functions; test_x.py speaks of x."""
+    document = job.feature.task(job.task.id)
+    words = set(re.findall(r"\w+", " ".join([job.task.title, *document.details, *job.task.files, *document.symbols])))
+    stems = {Path(path).stem for path in job.task.files}
+    return words | stems | {stem.removeprefix("test_").removesuffix("_test") for stem in stems}
 
 
 def names_of(file: Path) -> set[str]:

@@ -12,7 +12,11 @@ from ...tools import search
 from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
-from .packet import names_of
+from .packet import names_of, speaks_of
+from .scaffold import find_component, run_helper
+
+Subjects = dict[str, tuple[str, list[str]]]
+"""Import path -> its file and the names under test."""
 
 
 def skeleton(job: Job, role: Role, target: str) -> str:
@@ -50,26 +54,66 @@ def code_start(job: Job, target: str) -> str:
 
 
 def tests_start(job: Job, target: str) -> str:
-    """Imports of what is under test, with the path they have in this repository."""
-    named = subjects(job)
+    """Imports of what is under test, with the path they have in this repository, and what such a test needs."""
+    named = subjects(job, target)
     if not named:
         return ""
-    lines = [f"from {module} import {', '.join(names)}" for module, names in sorted(named.items())]
-    return "from kfp import dsl\n\n" + "\n".join(lines) + "\n\n\ndef test_"
+    lines = [f"from {module} import {', '.join(names)}" for module, (_, names) in sorted(named.items())]
+    pipeline = is_pipeline(job, named)
+    start = TEST_IMPORTS[pipeline] + "\n" + "\n".join(lines) + "\n\n\n"
+    helper = "" if pipeline else helper_for(job, named)
+    return start + (helper + "\n\ndef test_" if helper else "")
 
 
-def subjects(job: Job) -> dict[str, list[str]]:
-    """Import path -> names the task speaks of, from the code that exists in the worktree."""
-    text = " ".join([job.task.title, *job.feature.task(job.task.id).details])
-    words = set(re.findall(r"\w+", text))
-    found: dict[str, list[str]] = {}
+def helper_for(job: Job, named: Subjects) -> str:
+    """The helper that calls the component under test, when there is exactly one."""
+    if len(named) != 1:
+        return ""
+    path, names = next(iter(named.values()))
+    source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+    found = [signature for signature in (find_component(source, name) for name in names) if signature]
+    return run_helper(found[0]) if len(found) == 1 else ""
+
+
+# What is not used of these is taken out again afterwards.
+TEST_IMPORTS = {False: "from kfp import dsl\n", True: "import yaml\nfrom kfp import compiler\n"}
+
+
+def components_for(job: Job, target: str) -> frozenset[str]:
+    """The components among what a test file is about."""
+    found = set()
+    for path, names in subjects(job, target).values():
+        source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+        found |= {name for name in names if find_component(source, name)}
+    return frozenset(found)
+
+
+def is_pipeline(job: Job, named: Subjects) -> bool:
+    """Whether a pipeline is under test."""
+    names = {name for _, group in named.values() for name in group}
+    pattern = rf"^def ({'|'.join(map(re.escape, sorted(names)))})\b"
+    for match in search.grep(job.worktree, pattern, glob="*.py"):
+        before = (
+            (job.worktree / match.path).read_text(encoding="utf-8", errors="replace").splitlines()[: match.line - 1]
+        )
+        if any(re.match(r"@(dsl\.)?pipeline\b", line) for line in before[-6:]):
+            return True
+    return False
+
+
+def subjects(job: Job, target: str) -> Subjects:
+    """What is under test: those of the module test_x.py is named after, else those the task speaks of."""
+    stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
+    words = speaks_of(job)
+    found: Subjects = {}
     for path in search.files(job.worktree, glob="*.py"):
         if role_of_path(path) != "code" or Path(path).name in ("setup.py", "conftest.py"):
             continue
         names = sorted(names_of(job.worktree / path) & words)
         if names:
-            found[module_of(job.worktree, path)] = names
-    return found
+            found[module_of(job.worktree, path)] = (path, names)
+    own = {module: value for module, value in found.items() if module.rsplit(".", 1)[-1] == stem}
+    return own or found
 
 
 def module_of(root: Path, path: str) -> str:
