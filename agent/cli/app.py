@@ -68,7 +68,7 @@ def run(
     """Implement a feature: every open task by its sub-agent, verified, one commit each, on branch kfpilot/FEATURE."""
     from .run import run_command
 
-    settings = {
+    settings: dict[str, object] = {
         "model": model,
         "base_url": base_url,
         "worker": worker,

@@ -63,7 +63,7 @@ class Talk:
     def go(self, number: int, feedback: Feedback | None) -> str:
         """One attempt: the model works until it calls `finish`."""
         from langchain.agents import create_agent
-        from langchain.agents.middleware import ModelCallLimitMiddleware
+        from langchain.agents.middleware import AgentMiddleware, ModelCallLimitMiddleware
         from langchain.agents.middleware.model_call_limit import ModelCallLimitExceededError
         from langchain_core.messages import AIMessage, HumanMessage
 
@@ -76,13 +76,15 @@ class Talk:
             self.messages.append(HumanMessage(feedback_text(self.job, feedback)))
         paths = writable_for(self.job.task, self.role)
         space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=self.role)
+        # Its type parameters cannot be inferred inside the list.
+        limit: AgentMiddleware[Any, Any, Any] = ModelCallLimitMiddleware(run_limit=MAX_CALLS, exit_behavior="error")
         agent = create_agent(
             self.handle.model,
             tools=tools_for(space, self.job.worktree),
             system_prompt=render("system.md"),
             middleware=[
                 retrying(),
-                ModelCallLimitMiddleware(run_limit=MAX_CALLS, exit_behavior="error"),
+                limit,
                 Meter(self.job.emit, self.job.task.id),
                 Endings(),
             ],

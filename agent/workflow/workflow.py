@@ -114,12 +114,12 @@ def ensure_baseline(run: Run, *, announce: bool = False) -> TestRun:
 def choose(run: Run, state: State) -> State:
     """The next task whose dependencies are verified; tasks that cannot be reached any more are skipped."""
     outcomes = dict(state["outcomes"])
-    for task in run.committed():
-        outcomes.setdefault(task, "verified")
+    for key in run.committed():
+        outcomes.setdefault(key, "verified")
     for task in run.plan.tasks:
         if task.id in outcomes:
             continue
-        lost = [key for key in task.depends_on if outcomes.get(key) in ("failed", "skipped")]
+        lost = [other for other in task.depends_on if outcomes.get(other) in ("failed", "skipped")]
         if lost:
             outcomes[task.id] = "skipped"
             run.emit(TaskFinished(task=task.id, outcome="skipped", why=f"depends on {', '.join(lost)}, not verified"))
