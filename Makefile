@@ -14,7 +14,7 @@ FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
 CODE   := agent tools prompts tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format lock clean distclean venv
+.PHONY: help demo test lint check format docs lock clean distclean venv
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -52,6 +52,9 @@ check: lint test  ## lint, then test
 format: $(STAMP)  ## put the code into the common form and mend what can be mended
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+docs: $(STAMP)  ## write docs/settings.md from the code
+	$(BIN)/python -m kfpilot.agent.settings > docs/settings.md
 
 # Hashes of every file of every pinned release, for all platforms; no index address, so that any mirror will do.
 lock:  ## make requirements.lock anew from pyproject.toml

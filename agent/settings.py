@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from .errors import UserError
 
@@ -25,19 +26,27 @@ class Settings(BaseSettings):
     base_url: str | None = Field(default=None, description="OpenAI-compatible endpoint; else OPENAI_BASE_URL")
     model_file: Path | None = Field(default=None, description="A GGUF file for the embedded model")
     worker: WorkerKind = Field(default="auto", description="tool for models that call tools, draft for small ones")
-    temperature: float | None = Field(default=None, description="Sampling temperature; None leaves the default")
+    temperature: float | None = Field(default=None, description="Sampling temperature; none leaves it to the model")
     attempts: int = Field(default=3, ge=1, le=20, description="Attempts a task, tool worker")
     drafts: int = Field(default=8, ge=1, le=50, description="Drafts a task, draft worker")
     model_timeout: float = Field(default=600.0, gt=0, description="Seconds one model call may take")
     gate_timeout: float = Field(default=600.0, gt=0, description="Seconds one gate may take")
-    python: Path | None = Field(default=None, description="Interpreter of the project under work")
-    test_command: list[str] = Field(default=[], description="Arguments for pytest; empty means the project's own")
-    source_roots: list[str] = Field(default=[], description="Folders that go on the import path; found if empty")
+    python: Path | None = Field(default=None, description="Interpreter of the project under work; else its .venv")
+    test_command: list[str] = Field(default=[], description="More arguments for pytest")
+    source_roots: list[str] = Field(default=[], description="Folders that come first on the import path; found if none")
     cache_dir: Path = Field(
         default_factory=lambda: Path(platformdirs.user_cache_dir("kfpilot")), description="Worktrees and weights"
     )
-    refine: Literal["auto", "always", "never"] = Field(default="auto", description="When the planner agent is asked")
+    refine: Literal["auto", "always", "never"] = Field(
+        default="auto", description="When the planner agent is asked: auto, always, never"
+    )
     record: Path | None = Field(default=None, description="Keep every model exchange in this file (JSON lines)")
+
+
+NOT_FROM_A_REPOSITORY = ("base_url", "model_file", "record", "cache_dir")
+"""Settings that pyproject.toml may not hold. A cloned repository could send the user's key to a server of its own, run
+a model of its own, or have files written outside itself. `python` and `test_command` are allowed: whoever verifies a
+repository runs its tests, and so its code, anyway."""
 
 
 def load_settings(root: Path | None, **overrides: object) -> Settings:
@@ -48,26 +57,97 @@ def load_settings(root: Path | None, **overrides: object) -> Settings:
         overrides: Values from the command line; None means not given.
 
     Raises:
-        UserError: A setting is unknown or has a bad value.
+        UserError: A setting is unknown, has a bad value, or may not stand in a repository.
     """
-    table: dict[str, object] = {}
     file = root / "pyproject.toml" if root else None
-    if file and file.is_file():
-        try:
-            table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("kfpilot", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"not valid TOML: {error}", where=file, mend="Mend the file, then try again.") from None
+    table = read_table(file) if file and file.is_file() else {}
+    # What is passed in wins over the environment, so what the environment sets is taken out of the file's part.
+    said = {name.upper() for name in os.environ}
+    values = {key: value for key, value in table.items() if f"KFPILOT_{key.upper()}" not in said}
+    values.update({key: value for key, value in overrides.items() if value is not None})
     try:
-        # What is passed in wins over the environment, so what the environment sets is taken out of the file's part.
-        names = {key.replace("-", "_"): value for key, value in table.items()}
-        values = {key: value for key, value in names.items() if f"KFPILOT_{key.upper()}" not in os.environ}
-        values.update({key: value for key, value in overrides.items() if value is not None})
         return Settings(**values)  # type: ignore[arg-type]
+    except SettingsError as error:
+        raise UserError(
+            f"a list in the environment is not JSON: {error}", mend="Write it like KFPILOT_SOURCE_ROOTS='[\"src\"]'."
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"setting '{name}': {first['msg']}",
-            where=file if name in table else None,
-            mend="See `kfpilot doctor` for the settings and where they come from.",
-        ) from None
+        name = str(first["loc"][0]) if first["loc"] else ""
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        if first["type"] != "extra_forbidden":
+            what, mend = f"setting '{name}': {first['msg']}", f"It is: {Settings.model_fields[name].description}."
+        else:
+            what = f"there is no setting '{name}'"
+            mend = f"Did you mean '{near[0]}'?" if near else f"The settings are {', '.join(Settings.model_fields)}."
+        raise UserError(what, where=file if name in table and name not in overrides else None, mend=mend) from None
+
+
+def read_table(file: Path) -> dict[str, object]:
+    """`[tool.kfpilot]` of a pyproject.toml, with underscores in the names.
+
+    Raises:
+        UserError: The file is not TOML, or holds a setting that no repository may make for its user.
+    """
+    try:
+        tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid TOML: {error}", where=file, mend="Mend the file, then try again.") from None
+    table = tool.get("kfpilot", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise UserError("tool.kfpilot is not a table", where=file, mend="Write [tool.kfpilot] and the settings below.")
+    names = {key.replace("-", "_"): value for key, value in table.items()}
+    for name in NOT_FROM_A_REPOSITORY:
+        if name in names:
+            raise UserError(
+                f"setting '{name}' may not stand in a repository: it decides where your key, your model or your files "
+                "go, and whoever clones the repository has not chosen that",
+                where=file,
+                mend=f"Take it out of [tool.kfpilot] and set KFPILOT_{name.upper()} in your environment, or use the option of the command.",
+            )
+    return names
+
+
+def settings_page() -> str:
+    """docs/settings.md, made from the fields above; `make docs` writes it."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "the user's cache folder" if field.default_factory else words_for(field.default)
+        where = "no" if name in NOT_FROM_A_REPOSITORY else f"`{name.replace('_', '-')}`"
+        rows.append(f"| `KFPILOT_{name.upper()}` | {where} | {default} | {field.description} |")
+    return PAGE + "\n".join(rows) + "\n"
+
+
+def words_for(default: object) -> str:
+    """A default as a reader of the page would write it."""
+    if default is None or default == []:
+        return "none"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+PAGE = """# Settings
+
+Made from `agent/settings.py` by `make docs`; a test compares the two.
+
+What stands on the left wins: the command line (`kfpilot run --help`), the environment (`KFPILOT_…`),
+`[tool.kfpilot]` in the repository's `pyproject.toml`. The endpoint's own variables, `OPENAI_BASE_URL`,
+`OPENAI_API_KEY` and `OPENAI_MODEL`, are read from the environment only, and so are the keys of other providers. A list
+is JSON in the environment: `KFPILOT_SOURCE_ROOTS='["src"]'`.
+
+```toml
+[tool.kfpilot]
+attempts = 2
+source-roots = ["src"]
+test-command = ["-m", "not slow"]
+```
+
+Settings with "no" in the second column are refused there: a cloned repository must not decide where your key is sent
+or which files are written outside it.
+
+| Environment | In `pyproject.toml` | Default | What it is |
+|---|---|---|---|
+"""
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")
