@@ -103,7 +103,7 @@ def read_table(file: Path) -> dict[str, object]:
                 f"setting '{name}' may not stand in a repository: it decides where your key, your model or your files "
                 "go, and whoever clones the repository has not chosen that",
                 where=file,
-                mend=f"Take it out of [tool.kfpilot] and set KFPILOT_{name.upper()} in your environment, or use the option of the command.",
+                mend=f"Take it out of [tool.kfpilot]; set KFPILOT_{name.upper()} or use the option of the command.",
             )
     return names
 
