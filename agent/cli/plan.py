@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ...tools import git
 from ..errors import EXIT_OK
 from ..planner.build import build_plan
-from ..planner.models import ExecutionPlan
+from ..planner.models import ExecutionPlan, PlannedTask
 from ..planner.plan_json import plan_json
+from ..reports.words import bare, one_line, plural
 from ..workflow.driver import find_feature, open_checkout, selection_of
 from ..workflow.place import Request
 from .common import console_for, settings_for
@@ -56,42 +57,24 @@ def plan_command(
 
 
 def show(plan: ExecutionPlan, console: Console) -> None:
-    """The plan for a person: a table a wave, then what is left out, then warnings."""
+    """The plan for a person: wave by wave, then what is left out, then warnings. Fits any width from 60 columns."""
     from rich.markup import escape
-    from rich.table import Table
 
     if not plan.tasks:
         console.print(f"{escape(plan.feature)}: nothing left to do.")
     else:
         from_model = ", refined by the planner agent" if plan.source == "refined" else ""
-        console.print(
-            f"[bold]{escape(plan.feature)}[/]: {len(plan.tasks)} tasks in {len(plan.waves)} waves{from_model}"
-        )
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for name in ("wave", "task", "role", "story", "title", "files", "needs"):
-            table.add_column(
-                name,
-                overflow="fold" if name in ("title", "files") else "ellipsis",
-                no_wrap=name not in ("title", "files"),
-            )
+        size = f"{plural(len(plan.tasks), 'task')} in {plural(len(plan.waves), 'wave')}"
+        console.print(f"[bold]{escape(plan.feature)}[/]: {size}{from_model}")
+        widths = columns(plan)
         for number, wave in enumerate(plan.waves, 1):
+            console.print(f"\n[bold cyan]wave {number}[/]")
             for task in wave:
-                story = " ".join(filter(None, (task.story, task.priority)))
-                roles = "+".join([task.role, *task.also])
-                row = [
-                    str(number),
-                    task.id,
-                    roles,
-                    story,
-                    task.title,
-                    "\n".join(task.files),
-                    ", ".join(task.depends_on),
-                ]
-                table.add_row(*map(escape, row))
-        console.print(table)
-        gates = {task.role: task.gates for task in plan.tasks}
-        for role, names in gates.items():
-            console.print(f"[dim]gates of {role}: {', '.join(names)}[/]")
+                show_task(task, widths, console)
+        console.print()
+        for role in dict.fromkeys(task.role for task in plan.tasks):
+            gates = dict.fromkeys(gate for task in plan.tasks if task.role == role for gate in task.gates)
+            console.print(f"[dim]gates of {role}: {', '.join(gates)}[/]")
     left = [skip for skip in plan.skipped if skip.why != "already ticked"]
     ticked = len(plan.skipped) - len(left)
     if ticked:
@@ -101,3 +84,32 @@ def show(plan: ExecutionPlan, console: Console) -> None:
     for warning in plan.warnings:
         place = f" (line {warning.line})" if warning.line else ""
         console.print(f"[yellow]warning[/] {warning.code}: {escape(warning.message)}{place}")
+
+
+def cells(task: PlannedTask) -> list[str]:
+    """What stands before the title: id, roles, story with priority."""
+    return [task.id, "+".join([task.role, *task.also]), " ".join(filter(None, (task.story, task.priority)))]
+
+
+def columns(plan: ExecutionPlan) -> list[int]:
+    """How wide the cells before the title are, over the whole plan."""
+    return [max(len(cell) for cell in column) for column in zip(*map(cells, plan.tasks), strict=True)]
+
+
+def show_task(task: PlannedTask, widths: list[int], console: Console) -> None:
+    """One line, cut to the width if a person reads it; below it, dim: the files, and the tasks it needs."""
+    from rich.text import Text
+
+    head = "".join(f"{cell:<{width}}  " for cell, width in zip(cells(task), widths, strict=True) if width)
+    line = Text("  " + head, no_wrap=True, overflow="ellipsis")
+    line.stylize("bold", 2, 2 + len(task.id))
+    line.append(bare(one_line(task.title)))
+    indent = " " * (widths[0] + 4)
+    below = [Text(f"{indent}{file}", style="dim") for file in task.files]
+    if task.depends_on:
+        below.append(Text(f"{indent}needs {', '.join(task.depends_on)}", style="dim"))
+    for text in (line, *below):
+        if console.is_terminal:
+            text.truncate(console.width, overflow="ellipsis")
+        # In a pipe nothing is cut or wrapped: grep finds whole titles and paths.
+        console.print(text, soft_wrap=True, highlight=False)
