@@ -77,7 +77,8 @@ class DraftSession:
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
-        prompt = draft_prompt(gather(self.job, role, recipes=1, around=4, brief=True), target, role, self.hints)
+        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number)
+        prompt = draft_prompt(packet, target, role, self.hints)
         opening = opening_of(target, start)
         answer = self.ask(prompt, opening, target, number)
         content = file_from(answer, target)
@@ -127,6 +128,20 @@ class DraftSession:
             )
         )
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
+
+
+def one_example(packet: Packet, role: Role, number: int) -> Packet:
+    """A small model copies its example, its data too: the project's own test first, the cookbook's every other time."""
+    if role != "tests" or not packet.recipes:
+        return packet
+    own = [
+        file
+        for file in packet.files
+        if role_of_path(file.path) == "tests" and file.text and file.path not in packet.task.files
+    ]
+    if own and number % 2:
+        return packet.model_copy(update={"recipes": []})
+    return packet.model_copy(update={"files": [file for file in packet.files if file not in own]})
 
 
 def draft_prompt(packet: Packet, target: str, role: Role, hints: list[str]) -> str:

@@ -12,11 +12,13 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from ...tools import search
+from ...tools.pytest_run import find_source_roots
 from ..documents.models import Feature, Story
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .recipes import Recipe, nearest
+from .scaffold import as_step, components_of
 
 FULL_LINES = 220
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown", ".json": "json"}
@@ -124,13 +126,32 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
     named = list(dict.fromkeys(job.task.files))
     shown = [show(job.worktree, path) for path in named]
     have = set(named)
+    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", job.task.title, re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
         have.add(path)
         around -= 1
-        shown.append(show(job.worktree, path, whole=whole))
+        shown.append((wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole))
     return shown
+
+
+def show_steps(root: Path, path: str) -> ShownFile | None:
+    """A module of components as a pipeline uses them; None if it has none."""
+    found = components_of((root / path).read_bytes().decode("utf-8", "replace"))
+    if not found:
+        return None
+    text = "\n".join(as_step(signature, module_of(root, path)) for signature in found)
+    return ShownFile(path=path, note=" (how a pipeline uses it)", text=text, language="python", whole=False)
+
+
+def module_of(root: Path, path: str) -> str:
+    """The dotted name a module is imported by: from the source root that holds it."""
+    file = root / path
+    roots = [folder for folder in find_source_roots(root) if file.is_relative_to(folder)]
+    base = max(roots, key=lambda folder: len(folder.parts), default=root)
+    relative = file.relative_to(base).with_suffix("")
+    return ".".join(relative.parts[:-1] if relative.name == "__init__" else relative.parts)
 
 
 def show(root: Path, path: str, *, whole: bool = True) -> ShownFile:
@@ -156,7 +177,10 @@ def show(root: Path, path: str, *, whole: bool = True) -> ShownFile:
 
 
 def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]:
-    """Files near to the task, most useful first, each with whether to show it whole."""
+    """Files near to the task, most useful first, each with whether to show it whole.
+
+    A tests task gets the smallest test file there is: how this project tests, and with which data.
+    """
     root, task = job.worktree, job.task
     files = [path for path in search.files(root) if not path.startswith((".specify/", ".kfpilot/", "specs/"))]
     code = [
@@ -172,7 +196,7 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     whole = role in ("tests", "docs")
     result = [(path, whole) for path in named]
     result += [(path, False) for path in [*imports, *([] if brief else near)] if path not in named]
-    if role == "tests" and not brief:
+    if role == "tests":
         tests = [path for path in files if role_of_path(path) == "tests" and Path(path).name.startswith("test_")]
         tests.sort(key=lambda path: (root / path).stat().st_size)
         result[2:2] = [(path, True) for path in tests[:1]]

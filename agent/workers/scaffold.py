@@ -17,6 +17,8 @@ class Signature:
         outputs: Output artifact -> its type.
         parameters: Plain parameters.
         plain: Whether all artifacts are files that a test can write and read as text.
+        defaults: Parameter -> its default as source text.
+        returns: The annotation of what it returns; empty without one.
     """
 
     def __init__(self, node: ast.FunctionDef) -> None:
@@ -35,20 +37,47 @@ class Signature:
                 self.plain = False
             else:
                 self.parameters.append(argument.arg)
+        self.defaults = defaults_of(node)
+        returns = ast.unparse(node.returns) if node.returns else "None"
+        self.returns = "" if returns in ("None", "dsl.ContainerSpec") else returns
 
 
-def find_component(source: str, name: str) -> Signature | None:
-    """The component of that name in a module; None if it is none, or the module does not parse."""
+def defaults_of(node: ast.FunctionDef) -> dict[str, str]:
+    """Parameters that have a default, with its source text."""
+    positional = [*node.args.posonlyargs, *node.args.args]
+    late = positional[len(positional) - len(node.args.defaults) :]
+    found = {argument.arg: ast.unparse(value) for argument, value in zip(late, node.args.defaults, strict=True)}
+    for argument, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True):
+        if value is not None:
+            found[argument.arg] = ast.unparse(value)
+    return found
+
+
+def components_of(source: str) -> list[Signature]:
+    """All components of a module."""
     from .mend import is_component
 
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
-        return None
-    for node in body:
-        if isinstance(node, ast.FunctionDef) and node.name == name and is_component(node):
-            return Signature(node)
-    return None
+        return []
+    return [Signature(node) for node in body if isinstance(node, ast.FunctionDef) and is_component(node)]
+
+
+def as_step(signature: Signature, module: str) -> str:
+    """How a pipeline imports and calls the component, and what it gets from it."""
+    passed = [f"{name}=<artifact>" for name in signature.inputs]
+    passed += [f"{name}={signature.defaults.get(name, '<value>')}" for name in signature.parameters]
+    gives = [f'step.outputs["{name}"]' for name in signature.outputs]
+    gives += ["step.output"] if signature.returns and not gives else []
+    gives += ['step.outputs["Output"]'] if signature.returns and signature.outputs else []
+    got = f"  # gives {', '.join(gives)}" if gives else ""
+    return f"from {module} import {signature.name}\nstep = {signature.name}({', '.join(passed)}){got}"
+
+
+def find_component(source: str, name: str) -> Signature | None:
+    """The component of that name in a module; None if there is none, or the module does not parse."""
+    return next((signature for signature in components_of(source) if signature.name == name), None)
 
 
 def run_helper(signature: Signature) -> str:

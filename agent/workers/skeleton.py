@@ -12,7 +12,7 @@ from ...tools import search
 from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
-from .packet import names_of, speaks_of
+from .packet import module_of, names_of, speaks_of
 from .scaffold import find_component, run_helper
 
 Subjects = dict[str, tuple[str, list[str]]]
@@ -48,9 +48,20 @@ def first_lines(text: str) -> str:
 
 
 def code_start(job: Job, target: str) -> str:
-    """kfp's import, when the task is about a component or pipeline."""
-    words = f"{job.task.title} {target}".lower()
-    return "from kfp import dsl\n" if re.search(r"component|pipeline|kfp", words) else ""
+    """kfp's import and, when the task names the component after its file, the decorator and the start of the function."""
+    title, stem = job.task.title, Path(target).stem
+    if re.search(r"\bcomponent\b", title, re.I) and re.search(rf"`{re.escape(stem)}\b", title):
+        return f'from kfp import dsl\n\n\n@dsl.component(base_image="{usual_image(job)}")\ndef {stem}('
+    return "from kfp import dsl\n" if re.search(r"component|pipeline|kfp", f"{title} {target}".lower()) else ""
+
+
+def usual_image(job: Job) -> str:
+    """The base image that most components of the repository have; Python 3.11 where there is none."""
+    matches = search.grep(job.worktree, r"base_image=[\"']([^\"']+)[\"']", glob="*.py", limit=200)
+    images = [
+        found.group(1) for match in matches if (found := re.search(r"base_image=[\"']([^\"']+)[\"']", match.text))
+    ]
+    return max(sorted(set(images)), key=images.count, default="python:3.11")
 
 
 def tests_start(job: Job, target: str) -> str:
@@ -114,15 +125,3 @@ def subjects(job: Job, target: str) -> Subjects:
             found[module_of(job.worktree, path)] = (path, names)
     own = {module: value for module, value in found.items() if module.rsplit(".", 1)[-1] == stem}
     return own or found
-
-
-def module_of(root: Path, path: str) -> str:
-    """The dotted name a test imports a file by: from the source root that holds it."""
-    from ...tools.pytest_run import find_source_roots
-
-    file = root / path
-    roots = [folder for folder in find_source_roots(root) if file.is_relative_to(folder)]
-    base = max(roots, key=lambda folder: len(folder.parts), default=root)
-    relative = file.relative_to(base).with_suffix("")
-    parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
-    return ".".join(parts)
