@@ -11,10 +11,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 TYPES  := build/types/kfpilot
 FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
-CODE   := agent tools prompts tests
+CODE   := agent tools prompts tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format docs lock clean distclean venv
+.PHONY: help demo test lint check format docs bench lock clean distclean venv
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -55,6 +55,9 @@ format: $(STAMP)  ## put the code into the common form and mend what can be mend
 
 docs: $(STAMP)  ## write docs/settings.md from the code
 	$(BIN)/python -m kfpilot.agent.settings > docs/settings.md
+
+bench: $(STAMP)  ## how quick the command line is
+	$(BIN)/python benchmarks/plan_speed.py
 
 # Hashes of every file of every pinned release, for all platforms; no index address, so that any mirror will do.
 lock:  ## make requirements.lock anew from pyproject.toml
