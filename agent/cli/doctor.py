@@ -111,7 +111,7 @@ def _repository(root: Path) -> tuple[Check, Path | None]:
         repo = git.open_repo(root)
         top, head, branch, dirty = git.root_of(repo), git.head(repo), git.current_branch(repo), git.is_dirty(repo)
     except ToolFailure as error:
-        mend = "Change into a git repository with at least one commit, or name it with --root."
+        mend = "Change into a git repository with at least one commit, or name it with --repo."
         return Check(name=name, state="fail", detail=str(error), mend=mend), None
     detail = f"{top}, {branch or 'no branch'} at {head[:10]}"
     if dirty:
@@ -317,7 +317,9 @@ def show(diagnosis: Diagnosis) -> None:
 
 
 def doctor(
-    root: Annotated[Path, typer.Option(help="The repository to work in.", file_okay=False)] = Path(),
+    root: Annotated[
+        Path, typer.Option("--repo", "-C", "--root", help="The repository to work in.", file_okay=False)
+    ] = Path(),
     model: Annotated[str | None, typer.Option(help="Look at this model instead of the configured one.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Look at this endpoint.")] = None,
     probe: Annotated[bool, typer.Option(help="Ask the model whether it can call tools: two short requests.")] = True,

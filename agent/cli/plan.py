@@ -75,12 +75,14 @@ def show(plan: ExecutionPlan, console: Console) -> None:
         for role in dict.fromkeys(task.role for task in plan.tasks):
             gates = dict.fromkeys(gate for task in plan.tasks if task.role == role for gate in task.gates)
             console.print(f"[dim]gates of {role}: {', '.join(gates)}[/]")
-    left = [skip for skip in plan.skipped if skip.why != "already ticked"]
-    ticked = len(plan.skipped) - len(left)
+    left: dict[str, list[str]] = {}
+    for skip in plan.skipped:
+        left.setdefault(skip.why, []).append(skip.id)
+    ticked = left.pop("already ticked", [])
     if ticked:
-        console.print(f"[dim]{ticked} already ticked[/]")
-    for skip in left:
-        console.print(f"[dim]left out {escape(skip.id)}: {escape(skip.why)}[/]")
+        console.print(f"[dim]{len(ticked)} already ticked[/]")
+    for why, ids in left.items():
+        console.print(f"[dim]left out, {escape(why)}: {escape(', '.join(ids))}[/]")
     for warning in plan.warnings:
         place = f" (line {warning.line})" if warning.line else ""
         console.print(f"[yellow]warning[/] {warning.code}: {escape(warning.message)}{place}")

@@ -84,6 +84,6 @@ def dry(folder: Path, request: Request, *, json: bool, no_color: bool) -> int:
         branch = branch_of(find_feature(repo, request.feature).name)
         start = choose_start(repo, branch)
         console_for(no_color).print(
-            f"\nWould work on branch {branch} from {start[:10]}; nothing was changed.", markup=False
+            f"\nWould work on branch {branch} from {start[:10]}; nothing was changed.", markup=False, soft_wrap=True
         )
     return code

@@ -53,7 +53,9 @@ def verify_command(
         with Bench(root, settings) as bench:
             for task in planned:
                 if not json:
-                    console.print(f"{task.id} {task.title}", markup=False, style="bold")
+                    console.print(
+                        f"{task.id} {task.title}", markup=False, style="bold", soft_wrap=not console.is_terminal
+                    )
                 verdicts.append(judge(repo, documents, task, worktree, base, bench, settings))
                 if not json:
                     show(verdicts[-1], console)
@@ -136,8 +138,11 @@ def show(verdict: Verdict, console: object) -> None:
     assert isinstance(console, Console)
     for gate in verdict.gates:
         mark = "[green]pass[/]" if gate.passed else "[red]fail[/]"
-        console.print(f"  {mark} {gate.gate:<11} {escape(gate.summary)} [dim]{gate.seconds:.1f} s[/]", highlight=False)
-        for failure in [] if gate.passed else gate.failures:
-            console.print(f"       {failure}", markup=False, highlight=False)
+        line = f"  {mark} {gate.gate:<11} {escape(gate.summary)} [dim]{gate.seconds:.1f} s[/]"
+        # In a pipe nothing is wrapped, so that grep finds whole lines; one failure is the summary already.
+        whole = not console.is_terminal
+        console.print(line, highlight=False, soft_wrap=whole)
+        for failure in [] if gate.passed or gate.failures == [gate.summary] else gate.failures:
+            console.print(f"       {failure}", markup=False, highlight=False, soft_wrap=whole)
         for unseen in gate.not_verified:
-            console.print(f"       not verified here: {unseen}", markup=False, highlight=False)
+            console.print(f"       not verified here: {unseen}", markup=False, highlight=False, soft_wrap=whole)

@@ -26,7 +26,11 @@ PLAN = ExecutionPlan(
         ],
         [PlannedTask(id="T003", title="Test it", role="tests", story="US1", depends_on=["T001", "T002"])],
     ],
-    skipped=[Skipped(id="T009", why="already ticked"), Skipped(id="T010", why="not selected")],
+    skipped=[
+        Skipped(id="T009", why="already ticked"),
+        Skipped(id="T010", why="not selected"),
+        Skipped(id="T011", why="not selected"),
+    ],
     warnings=[PlanWarning(code="phantom-tick", message="T009 names [no] file", line=7)],
 )
 
@@ -64,7 +68,7 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 def test_what_is_left_out_and_the_warnings_follow() -> None:
     text = "\n".join(shown(PLAN, terminal=True))
     assert "gates of code: scope, kfp" in text
-    assert "1 already ticked" in text and "left out T010: not selected" in text
+    assert "1 already ticked" in text and "left out, not selected: T010, T011" in text
     assert "warning phantom-tick: T009 names [no] file (line 7)" in text
 
 
