@@ -11,6 +11,7 @@ from ...tools.kfp_lint import problems
 from ...tools.pytest_run import TestCase, TestRun, regressions
 from ..planner.paths import role_of_path
 from .context import GateContext
+from .kept import lost_settings
 from .models import GateResult
 from .static_gates import result
 
@@ -32,6 +33,8 @@ def gate_kfp(ctx: GateContext) -> GateResult:
     modules = ctx.bench.checker.check(ctx.worktree, paths, source_roots=ctx.bench.source_roots(ctx.worktree))
     failures = [failure for module in modules for failure in module_failures(module, module.path in touched)]
     failures += [f"{path}: {problem}" for path in touched for problem in problems(ctx.read(path))]
+    if not failures:
+        failures += lost_settings(ctx, [module for module in modules if module.path in touched])
     objects = [item for module in modules for item in module.objects]
     kinds = {kind: sum(item.kind == kind for item in objects) for kind in ("component", "container", "pipeline")}
     good = f"{kinds['component'] + kinds['container']} components, {kinds['pipeline']} pipelines compile and validate"

@@ -22,13 +22,17 @@ from .templates import render
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
 MAX_TOKENS = 1200
 MAX_HINTS = 3
+TEST_KINDS = ("python_func", "Compiler()")
 
 RULES: dict[str, list[str]] = {
     "code": [
         "Every import that a component needs stands inside its function body.",
         "Read and write artifacts as files through .path.",
     ],
-    "tests": ["Assert exact values. Write two or three small tests, in the form of the example."],
+    "tests": [
+        "Assert exact values. Write two or three small tests, in the form of the example.",
+        "Columns, names and values come from the task, not from the example.",
+    ],
     "docs": ["Mention only files, functions and parameters shown above.", "Be short: at most 40 lines."],
     "infra": ["Use only paths that exist in the repository."],
 }
@@ -139,7 +143,10 @@ def one_example(packet: Packet, role: Role, number: int) -> Packet:
         for file in packet.files
         if role_of_path(file.path) == "tests" and file.text and file.path not in packet.task.files
     ]
-    if own and number % 2:
+    # A test of a component is no example for a test of a pipeline, nor the other way round.
+    recipe = packet.recipes[0].text
+    alike = all((word in file.text) == (word in recipe) for file in own for word in TEST_KINDS)
+    if own and alike and number % 2:
         return packet.model_copy(update={"recipes": []})
     return packet.model_copy(update={"files": [file for file in packet.files if file not in own]})
 
@@ -157,10 +164,16 @@ def opening_of(target: str, start: str) -> str:
     return f"```{LANGUAGES.get(Path(target).suffix, '')}\n{start}"
 
 
-def short(failure: str, limit: int = 200) -> str:
+def short(failure: str, limit: int = 240) -> str:
     """A failure in one line: of a test its name and what pytest marks as the error, else all of it."""
     lines = failure.splitlines()
     errors = [line[1:].strip() for line in lines if line.startswith("E ") and line[1:].strip()]
     name = lines[0].split(" ")[0].rsplit("::", 1)[-1] if lines else ""
-    text = " ".join((f"{name}: {' '.join(errors[:4])}" if errors else failure).split())
+    wrong = [line[2:] for line in errors if line.startswith("- ")]
+    right = [line[2:] for line in errors if line.startswith("+ ")]
+    if wrong or right:
+        # pytest's diff of `assert written == expected`: minus is the expectation, plus is what there was.
+        text = f"{name}: expected {' / '.join(wrong) or 'less'}, but there was {' / '.join(right) or 'less'}"
+    else:
+        text = " ".join((f"{name}: {' '.join(errors[:4])}" if errors else failure).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"

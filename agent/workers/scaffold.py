@@ -103,3 +103,12 @@ def run_helper(signature: Signature) -> str:
     read = [f'(tmp_path / "{name}.csv").read_text()' for name in signature.outputs]
     lines.append(f"    return {', '.join(read)}")
     return "\n".join(lines) + "\n"
+
+
+def compile_helper(pipeline: str) -> str:
+    """A test helper that compiles a pipeline and returns its tasks as the compiled YAML has them."""
+    return f"""def compile_tasks(tmp_path):
+    package = tmp_path / "{pipeline}.yaml"
+    compiler.Compiler().compile(pipeline_func={pipeline}, package_path=str(package))
+    return next(yaml.safe_load_all(package.read_text()))["root"]["dag"]["tasks"]
+"""

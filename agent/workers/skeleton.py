@@ -13,7 +13,7 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of, names_of, speaks_of
-from .scaffold import find_component, run_helper
+from .scaffold import compile_helper, find_component, run_helper
 
 Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
@@ -48,7 +48,7 @@ def first_lines(text: str) -> str:
 
 
 def code_start(job: Job, target: str) -> str:
-    """kfp's import and, when the task names the component after its file, the decorator and the start of the function."""
+    """kfp's import and, when the task names the component after its file, its decorator and the start of its def."""
     title, stem = job.task.title, Path(target).stem
     if re.search(r"\bcomponent\b", title, re.I) and re.search(rf"`{re.escape(stem)}\b", title):
         return f'from kfp import dsl\n\n\n@dsl.component(base_image="{usual_image(job)}")\ndef {stem}('
@@ -57,10 +57,10 @@ def code_start(job: Job, target: str) -> str:
 
 def usual_image(job: Job) -> str:
     """The base image that most components of the repository have; Python 3.11 where there is none."""
-    matches = search.grep(job.worktree, r"base_image=[\"']([^\"']+)[\"']", glob="*.py", limit=200)
-    images = [
-        found.group(1) for match in matches if (found := re.search(r"base_image=[\"']([^\"']+)[\"']", match.text))
-    ]
+    pattern = r"base_image=[\"']([^\"']+)[\"']"
+    matches = search.grep(job.worktree, pattern, glob="*.py", limit=200)
+    found = [re.search(pattern, match.text) for match in matches]
+    images = [hit.group(1) for hit in found if hit]
     return max(sorted(set(images)), key=images.count, default="python:3.11")
 
 
@@ -72,7 +72,11 @@ def tests_start(job: Job, target: str) -> str:
     lines = [f"from {module} import {', '.join(names)}" for module, (_, names) in sorted(named.items())]
     pipeline = is_pipeline(job, named)
     start = TEST_IMPORTS[pipeline] + "\n" + "\n".join(lines) + "\n\n\n"
-    helper = "" if pipeline else helper_for(job, named)
+    names = [name for _, group in named.values() for name in group]
+    if pipeline:
+        helper = compile_helper(names[0]) if len(names) == 1 else ""
+    else:
+        helper = helper_for(job, named)
     return start + (helper + "\n\ndef test_" if helper else "")
 
 
