@@ -16,6 +16,7 @@ from .answers import file_from
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
+from .scaffold import facts_of
 from .skeleton import components_for, skeleton
 from .templates import render
 
@@ -33,7 +34,11 @@ RULES: dict[str, list[str]] = {
         "Assert exact values. Write two or three small tests, in the form of the example.",
         "Columns, names and values come from the task, not from the example.",
     ],
-    "docs": ["Mention only files, functions and parameters shown above.", "Be short: at most 40 lines."],
+    "docs": [
+        "Mention only files, functions and parameters shown above, nothing of the example.",
+        "A parameter without a default has - in the column Default.",
+        "Be short: at most 40 lines.",
+    ],
     "infra": ["Use only paths that exist in the repository."],
 }
 
@@ -82,7 +87,7 @@ class DraftSession:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
         packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number)
-        prompt = draft_prompt(packet, target, role, self.hints)
+        prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
         opening = opening_of(target, start)
         answer = self.ask(prompt, opening, target, number)
         content = file_from(answer, target)
@@ -93,6 +98,16 @@ class DraftSession:
         space.write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())
+
+    def facts(self, role: Role, target: str, packet: Packet) -> list[str]:
+        """What the files in question say, for rules that only this task has."""
+        if role == "docs":
+            shown = [file.path for file in packet.files if file.path.endswith(".py")][:2]
+            sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
+            return [fact for source in sources for fact in facts_of(source)]
+        if (self.job.worktree / target).is_file():
+            return ["Keep every line that is there; add what the task asks."]
+        return []
 
     def ask(self, prompt: str, opening: str, target: str, number: int) -> str:
         """The model's answer with its opening in front."""
@@ -151,10 +166,10 @@ def one_example(packet: Packet, role: Role, number: int) -> Packet:
     return packet.model_copy(update={"files": [file for file in packet.files if file not in own]})
 
 
-def draft_prompt(packet: Packet, target: str, role: Role, hints: list[str]) -> str:
+def draft_prompt(packet: Packet, target: str, rules: list[str], hints: list[str]) -> str:
     """The request, what changes least first, so that a repeated request is read from the cache."""
     values = {name: getattr(packet, name) for name in type(packet).model_fields}
-    return render("draft.md", target=target, rules=RULES[role], hints=hints, **values)
+    return render("draft.md", target=target, rules=rules, hints=hints, **values)
 
 
 def opening_of(target: str, start: str) -> str:

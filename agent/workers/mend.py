@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ...tools import processes
+from .scaffold import decorated
 
 
 def mend_python(root: Path, path: str, components: frozenset[str] = frozenset()) -> None:
@@ -29,12 +30,12 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     ruff = [sys.executable, "-m", "ruff"]
     env = processes.clean_env()
     processes.run(
-        [*ruff, "check", "--isolated", "--no-cache", "--quiet", "--fix-only", "--select=F401,I001", "--", path],
+        [*ruff, "check", "--no-cache", "--quiet", "--fix-only", "--select=F401,I001", "--", path],
         cwd=root,
         env=env,
         timeout=60,
     )
-    processes.run([*ruff, "format", "--isolated", "--no-cache", "--quiet", "--", path], cwd=root, env=env, timeout=60)
+    processes.run([*ruff, "format", "--no-cache", "--quiet", "--", path], cwd=root, env=env, timeout=60)
 
 
 def imports_into_components(source: str) -> str:
@@ -55,7 +56,7 @@ def imports_into_components(source: str) -> str:
                 imports[(alias.asname or alias.name).split(".")[0]] = text
     inserts: list[tuple[int, str]] = []
     for node in tree.body:
-        if not isinstance(node, ast.FunctionDef) or not is_component(node):
+        if not isinstance(node, ast.FunctionDef) or not decorated(node, "component"):
             continue
         used = {name.id for item in node.body for name in ast.walk(item) if isinstance(name, ast.Name)}
         local = {
@@ -101,12 +102,3 @@ def is_kfp(node: ast.Import | ast.ImportFrom) -> bool:
     return any(name.split(".")[0] in ("kfp", "__future__", "typing") for name in names) or bool(
         getattr(node, "level", 0)
     )
-
-
-def is_component(node: ast.FunctionDef) -> bool:
-    """True for functions under `@dsl.component` or `@component`."""
-    for decorator in node.decorator_list:
-        target = decorator.func if isinstance(decorator, ast.Call) else decorator
-        if (target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")) == "component":
-            return True
-    return False

@@ -55,13 +55,11 @@ def defaults_of(node: ast.FunctionDef) -> dict[str, str]:
 
 def components_of(source: str) -> list[Signature]:
     """All components of a module."""
-    from .mend import is_component
-
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
         return []
-    return [Signature(node) for node in body if isinstance(node, ast.FunctionDef) and is_component(node)]
+    return [Signature(node) for node in body if isinstance(node, ast.FunctionDef) and decorated(node, "component")]
 
 
 def as_step(signature: Signature, module: str) -> str:
@@ -112,3 +110,43 @@ def compile_helper(pipeline: str) -> str:
     compiler.Compiler().compile(pipeline_func={pipeline}, package_path=str(package))
     return next(yaml.safe_load_all(package.read_text()))["root"]["dag"]["tasks"]
 """
+
+
+def facts_of(source: str) -> list[str]:
+    """What a page on a module's pipelines and components must say, one sentence each, read from the code."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return []
+    imported = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    facts = []
+    for node in body:
+        if not isinstance(node, ast.FunctionDef) or not decorated(node, "component", "pipeline"):
+            continue
+        signature = Signature(node)
+        kinds = {item.arg: ast.unparse(item.annotation) for item in node.args.args if item.annotation}
+        told = [
+            f"`{name}` ({kinds.get(name, 'any')}, {'default ' + default if default else 'no default'})"
+            for name in signature.parameters
+            for default in [signature.defaults.get(name, "")]
+        ]
+        facts.append(f"The parameters of `{node.name}`: {', '.join(told) or 'none'}.")
+        calls = [item for item in ast.walk(node) if isinstance(item, ast.Call) and isinstance(item.func, ast.Name)]
+        steps = [
+            call.func.id
+            for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset))
+            if isinstance(call.func, ast.Name)
+        ]
+        steps = [name for name in dict.fromkeys(steps) if name in imported]
+        if steps and decorated(node, "pipeline"):
+            facts.append(f"The steps of `{node.name}`, in order: {', '.join(f'`{name}`' for name in steps)}.")
+    return facts
+
+
+def decorated(node: ast.FunctionDef, *names: str) -> bool:
+    """Whether a function has one of these decorators, as `@name`, `@dsl.name`, with or without arguments."""
+    for decorator in node.decorator_list:
+        target = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if (target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")) in names:
+            return True
+    return False

@@ -35,7 +35,7 @@ def skeleton(job: Job, role: Role, target: str) -> str:
     if target.endswith(".md"):
         return "# "
     if target.startswith(".github/workflows/"):
-        return "name: "
+        return "name:"
     return ""
 
 
