@@ -46,6 +46,7 @@ __all__ = [
     "apply_patch",
     "branch_head",
     "changed_files",
+    "clean_ignored",
     "commit_all",
     "commits_with_trailer",
     "current_branch",
@@ -293,6 +294,14 @@ def restore(worktree: Path, commit: str, paths: Sequence[str] | None = None) -> 
             if target.is_file() or target.is_symlink():
                 target.unlink()
         git(worktree, "clean", "-ffdq", "--", path)
+
+
+def clean_ignored(worktree: Path) -> None:
+    """Remove what git ignores from a worktree of ours: a commit of it would not have these files."""
+    require_own(worktree)
+    if attempt(worktree, "clean", "-ffdXq").returncode:
+        _unlock(worktree)
+        git(worktree, "clean", "-ffdXq")
 
 
 def apply_patch(worktree: Path, patch: str) -> None:

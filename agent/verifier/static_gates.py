@@ -11,7 +11,7 @@ from ...tools import docs_facts, processes, search, text_checks
 from ...tools.pytest_run import count_assertions
 from ...tools.tests_audit import audit
 from ..documents.models import Task
-from ..planner.paths import role_of_path, writable_for
+from ..planner.paths import own_files, role_of_path, writable_for
 from .context import GateContext
 from .models import GateResult
 
@@ -21,6 +21,7 @@ REMOVES = re.compile(r"^\W*(remove|delete|drop)\b", re.I)
 ONLY_RUNS = re.compile(
     r"\b(run|re-?run|execute|verify|validate|check|ensure|confirm)\b.*\b(tests?|pytest|suite|compil\w*)", re.I
 )
+CREATES = re.compile(r"^\W*(create|implement|write|define|build)\b[^`]*`(?P<name>[A-Za-z_]\w*)\(", re.I)
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -77,37 +78,40 @@ def gate_files(ctx: GateContext) -> GateResult:
             failures.append(f"{path}: the task names this file, and it does not exist; create it")
     empty = [path for path in ctx.present if not ctx.read(path).strip() and Path(path).name != "__init__.py"]
     failures += [f"{path}: is empty" for path in empty]
+    # Files that the task may not write are what it is about: the module that a test is for.
+    own = own_files(task)
     named = [
-        path
-        for path in ctx.changed
-        if any(path == name or path.startswith(name.rstrip("/") + "/") for name in task.files)
+        path for path in ctx.changed if any(path == name or path.startswith(name.rstrip("/") + "/") for name in own)
     ]
     if not ctx.changed and not ctx.asked and not ONLY_RUNS.search(task.title):
         failures.append("no file was changed: the task asks for work, and none was seen")
-    elif ctx.changed and task.files and not named and not failures:
-        failures.append(f"none of the files the task names was changed: {', '.join(task.files)}")
+    elif ctx.changed and own and not named and not failures:
+        failures.append(f"none of the files the task names was changed: {', '.join(own)}")
     failures += missing_symbols(ctx)
     return result("files", failures, ", ".join(ctx.changed) or "no change needed")
 
 
 def missing_symbols(ctx: GateContext) -> list[str]:
-    """Names the task gives in backticks that occur nowhere; for tests and docs, nowhere in what was changed."""
-    symbols = [name for name in document_task(ctx).symbols if WORD.match(name.removesuffix("()"))]
-    if not symbols or not ctx.present:
-        return []
+    """What the task asks for by name and the work does not have.
+
+    Code: the function of "Create `double(price)` …" is defined nowhere. Tests and docs: a name the task gives in
+    backticks occurs in no changed file.
+    """
+    if ctx.task.role not in ("tests", "docs"):
+        asked = CREATES.search(ctx.task.title)
+        name = asked["name"] if asked and ctx.present else ""
+        defined = rf"^\s*(async\s+)?(def|class)\s+{name}\b|^{name}\s*[:=]"
+        if not name or search.grep(ctx.worktree, defined, glob="*.py", limit=1):
+            return []
+        return [f"the task asks for `{name}`, and no file defines it: write it where the task says"]
+    symbols = [symbol.removesuffix("()") for symbol in document_task(ctx).symbols]
     words: set[str] = set()
     for path in ctx.present:
         words |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", ctx.read(path))) | {Path(path).stem}
-    missing = [name for name in (symbol.removesuffix("()") for symbol in symbols) if name not in words]
-    nobody = "no changed file does" if ctx.task.role in ("tests", "docs") else "no file does"
-    own = ctx.task.role in ("tests", "docs")
-    elsewhere = (
-        [] if own else [name for name in missing if search.grep(ctx.worktree, rf"\b{re.escape(name)}\b", limit=1)]
-    )
     return [
-        f"the task names `{name}`, and {nobody}: write it where the task says"
-        for name in missing
-        if name not in elsewhere
+        f"the task names `{name}`, and no changed file does: write it where the task says"
+        for name in symbols
+        if ctx.present and WORD.match(name) and name not in words
     ]
 
 

@@ -41,13 +41,15 @@ def verify(
     Returns:
         The verdict. Afterwards the worktree holds the judged content, whatever the gates' own runs wrote into it.
     """
-    tree = git.tree_hash(ctx.worktree)
-    verdict = Verdict(task=ctx.task.id, tree=tree)
     unknown = set(ctx.task.gates) - set(GATES)
     if unknown:
         raise ValueError(f"{ctx.task.id} names gates that do not exist: {', '.join(sorted(unknown))}")
+    # A file that git ignores is in no commit, so nothing may pass because of it.
+    git.clean_ignored(ctx.worktree)
+    tree = git.tree_hash(ctx.worktree)
+    verdict = Verdict(task=ctx.task.id, tree=tree)
     for name, gate in GATES.items():
-        if name not in ctx.task.gates:
+        if name not in gates_of(ctx):
             continue
         if not all_gates and name not in READS and not all(done.passed for done in verdict.gates):
             break
@@ -60,6 +62,12 @@ def verify(
         git.restore(ctx.worktree, tree, left)
     verdict.red = dict(ctx.found_red)
     return verdict
+
+
+def gates_of(ctx: GateContext) -> set[str]:
+    """The task's gates; whoever changes pytest's settings is judged by the tests as well."""
+    gates = set(ctx.task.gates)
+    return gates | {"tests"} if gates and set(static_gates.PYTEST_SETTINGS) & set(ctx.changed) else gates
 
 
 def timed(name: str, gate: Gate, ctx: GateContext) -> GateResult:

@@ -76,7 +76,7 @@ class Run:
             tree=self.tree,
         )
 
-    def context(self, task: PlannedTask, base: str, outcomes: dict[str, str], red: dict[str, list[str]]) -> GateContext:
+    def context(self, task: PlannedTask, base: str, done: dict[str, str], red: dict[str, list[str]]) -> GateContext:
         """What the gates get."""
         return GateContext(
             task=task,
@@ -84,6 +84,7 @@ class Run:
             worktree=self.place.worktree,
             base=base,
             bench=self.bench,
-            later=[other for other in self.later(outcomes) if other.id != task.id],
-            red=red,
+            later=[other for other in self.later(done) if other.id != task.id],
+            # Only what is still awaited: a test that waits for two tasks is due with the second.
+            red={path: [key for key in waits if done.get(key) != "verified"] for path, waits in red.items()},
         )

@@ -226,7 +226,7 @@ def settle(run: Run, state: State) -> State:
     verdict = Verdict.model_validate(state["verdict"])
     files = git.changed_files(run.place.worktree, state["base"])
     sha = commit_task(run, task, verdict, state["base"])
-    if run.bench.latest is not None and "tests" in task.gates:
+    if run.bench.latest is not None and any(gate.gate == "tests" for gate in verdict.gates):
         run.bench.baseline = run.bench.latest
     outcomes[task.id] = "verified"
     red = {path: waits for path, waits in state["red"].items() if set(waits) - set(outcomes)} | verdict.red

@@ -1,0 +1,58 @@
+"""What holds for every test: no key of the user's, no setting of the user's, an identity for git, a cache of its own.
+
+Unit tests cannot open a socket, and cannot reach a real model.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import pytest_socket
+
+UNIT = Path(__file__).parent / "unit"
+OURS = ("KFPILOT_", "OPENAI_", "SPECIFY_", "GIT_")
+KEYS = ("ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "MISTRAL_API_KEY", "HF_TOKEN")
+IDENTITY = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "A User",
+    "GIT_AUTHOR_EMAIL": "user@example.invalid",
+    "GIT_COMMITTER_NAME": "A User",
+    "GIT_COMMITTER_EMAIL": "user@example.invalid",
+    # A folder above the test's own must never count as the repository.
+    "GIT_CEILING_DIRECTORIES": "/tmp",
+}
+
+
+def is_unit(item: pytest.Item) -> bool:
+    return UNIT in item.path.parents
+
+
+@pytest.fixture(autouse=True)
+def own_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Runs before the test's other fixtures, so that a test may still set any of these."""
+    for name in list(os.environ):
+        if name.startswith(OURS) or name in KEYS:
+            monkeypatch.delenv(name)
+    for name, value in IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KFPILOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    if is_unit(request.node):
+        monkeypatch.setenv("KFPILOT_FORBID_MODELS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: one that opens a socket fails too."""
+    if is_unit(item):
+        pytest_socket.disable_socket(allow_unix_socket=True)
+    else:
+        pytest_socket.enable_socket()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    pytest_socket.enable_socket()
