@@ -1,0 +1,119 @@
+"""Every command of the README is run in a copy of the example, unless the page says why not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(
+    r"(?:<!-- not run: (?P<why>.+?) -->\n)?^```(?P<kind>bash|sh|console)\n(?P<text>.*?)^```$", re.M | re.S
+)
+NEEDS_MORE = ("make ", "kfpilot run ", "kfpilot report", "python -m pip ")
+"""Beginnings of the commands that may be left out: they need a model, a network or a finished run."""
+
+
+class Block(NamedTuple):
+    line: int
+    kind: str
+    text: str
+    why: str | None
+
+
+def blocks() -> list[Block]:
+    """The page's blocks of commands."""
+    return [
+        Block(PAGE[: found.start("kind")].count("\n") + 1, found["kind"], found["text"], found["why"])
+        for found in BLOCK.finditer(PAGE)
+    ]
+
+
+def steps(block: Block) -> list[tuple[str, list[str]]]:
+    """Commands, each with the output that the page shows for it."""
+    if block.kind != "console":
+        return [(line, []) for line in block.text.splitlines() if line.strip() and not line.startswith("#")]
+    found: list[tuple[str, list[str]]] = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+RUN = [block for block in blocks() if block.why is None]
+NOT_RUN = [block for block in blocks() if block.why is not None]
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of one's own with the example in it."""
+    root = tmp_path_factory.mktemp("readme") / "daily-summary"
+    shutil.copytree(ROOT / "examples/daily-summary", root, ignore=shutil.ignore_patterns("__pycache__", ".kfpilot"))
+    author = ["-c", "user.name=test", "-c", "user.email=test@kfpilot.invalid"]
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], [*author, "commit", "-q", "-m", "start"]):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    return root
+
+
+def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command as a newcomer would type it, with nothing configured."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI_", "KFPILOT_", "GIT_"))}
+    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
+    env["KFPILOT_CACHE_DIR"] = str(cwd.parent / "cache")
+    return subprocess.run(["bash", "-c", command], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("block", RUN, ids=lambda block: f"line{block.line}")
+def test_the_commands_do_what_the_page_shows(block: Block, example: Path) -> None:
+    for command, expected in steps(block):
+        done = shell(command, example)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        lines = iter(done.stdout.splitlines())
+        for line in expected:
+            start = line.removesuffix("…").rstrip()
+            # A lone … stands for any lines; at the end of a line it stands for the rest of it.
+            assert not start or any(
+                real.startswith(start) if line.endswith("…") else real == start for real in lines
+            ), f"{command}: the page shows {line!r}, the output is\n{done.stdout}"
+    assert subprocess.run(["git", "status", "--short"], cwd=example, capture_output=True, text=True).stdout == ""
+
+
+@pytest.mark.parametrize("block", NOT_RUN, ids=lambda block: f"line{block.line}")
+def test_only_what_needs_more_than_this_machine_is_left_out(block: Block) -> None:
+    assert [command for command, _ in steps(block) if not command.startswith(NEEDS_MORE)] == []
+
+
+def test_commands_that_need_a_model_name_real_options() -> None:
+    known = shell("kfpilot run --help", ROOT).stdout
+    lines = [line.partition("#")[0] for block in NOT_RUN for line in block.text.splitlines() if "kfpilot run" in line]
+    options = set(re.findall(r"--[a-z-]+", "\n".join(lines)))
+    assert options and {option for option in options if option not in known} == set()
+
+
+def test_the_page_has_commands_and_its_targets_exist() -> None:
+    assert len(RUN) >= 3 and len(NOT_RUN) >= 3
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"\bmake (\w+)", "\n".join(re.findall(r"`make \w+`|^make \w+", PAGE, re.M))))
+    assert {"demo", "test"} <= targets
+    assert {target for target in targets if not re.search(rf"^{target}:", makefile, re.M)} == set()
+
+
+def test_every_gate_and_exit_code_is_explained() -> None:
+    from kfpilot.agent import errors
+    from kfpilot.agent.verifier.verify import GATES
+
+    assert {gate for gate in GATES if f"| `{gate}` |" not in PAGE} == set()
+    kinds = (errors.UserError, errors.ModelError, errors.BudgetExceeded, errors.Interrupted)
+    codes = {errors.EXIT_OK, errors.EXIT_NOT_VERIFIED, *(kind.exit_code for kind in kinds)}
+    assert set(map(int, re.findall(r"^\| (\d+) \|", PAGE, re.M))) == codes
