@@ -32,9 +32,14 @@ def retrying() -> ModelRetryMiddleware:
 
 
 def turn(messages: list[Any]) -> tuple[AIMessage | None, list[ToolMessage]]:
-    """The last answer of the model and the tool results that came after it."""
+    """The last answer of the model and the tool results that came after it; none if somebody spoke to it since.
+
+    After a refusal the conversation ends with the verifier's findings: the `finish` before them is no ending.
+    """
     results: list[ToolMessage] = []
     for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            break
         if isinstance(message, AIMessage):
             return message, results
         if isinstance(message, ToolMessage):

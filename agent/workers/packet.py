@@ -17,10 +17,15 @@ from ..documents.models import Feature, Story
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
 from .job import Job
+from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
 from .scaffold import as_step, components_of
 
 FULL_LINES = 220
+SIBLING_LINES = 80
+MOST_ADDED = 30
+NEAR = 0.7
+"""A second recipe is shown only if it is nearly as close as the first."""
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown", ".json": "json"}
 
 
@@ -42,12 +47,14 @@ class Packet(BaseModel):
     details: list[str] = []
     story: Story | None = None
     requirements: list[str] = []
-    constraints: list[str] = []
+    edge_cases: list[str] = []
     files: list[ShownFile] = []
     recipes: list[Recipe] = []
     scope: str = ""
     words: str = ""
+    project: Project = Project()
     tree: str = ""
+    added: list[str] = []
 
 
 def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bool = False) -> Packet:
@@ -68,14 +75,24 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         role=role,
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
-        requirements=requirements_of(feature, task, brief),
-        constraints=[note.text for note in feature.plan.constraints][:6] if feature.plan else [],
+        requirements=requirements_of(feature, task),
+        edge_cases=edge_cases_of(feature, role) if not brief else [],
         files=shown_files(job, role, around, brief),
-        recipes=nearest(text, role, task.files, k=recipes),
+        recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
         scope=scope_of(task, role),
         words=job.words,
+        project=project_of(feature) if not brief else Project(),
         tree=job.tree,
+        added=added_since(job),
     )
+
+
+def added_since(job: Job) -> list[str]:
+    """Files that the tree of the run's start does not list yet: the work of earlier tasks."""
+    listed = set(job.tree.splitlines())
+    if not listed or job.tree.startswith(FOLDED):
+        return []
+    return [path for path in listing(job.worktree) if path not in listed][:MOST_ADDED]
 
 
 SCOPES: dict[Role, str] = {
@@ -106,19 +123,22 @@ def story_of(feature: Feature, task: PlannedTask) -> Story | None:
     return next((story for story in feature.spec.stories if story.key == task.story), None)
 
 
-def requirements_of(feature: Feature, task: PlannedTask, brief: bool = False) -> list[str]:
-    """The requirements it cites; with none cited, those that name its files or symbols; then the edge cases."""
+def requirements_of(feature: Feature, task: PlannedTask) -> list[str]:
+    """The requirements it cites; with none cited, those that name its files or symbols."""
     if not feature.spec:
         return []
-    spec, known = feature.spec, [*feature.spec.requirements, *feature.spec.criteria]
+    spec = feature.spec
+    known = [*spec.requirements, *spec.criteria]
     found = [item for item in known if item.id in task.refs]
     if not found:
         names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
         found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
-    lines = [f"{item.id}: {item.text}" for item in found[:8]]
-    if task.role in ("code", "tests") and not brief:
-        lines += [f"Edge case: {note.text}" for note in spec.edge_cases[:5]]
-    return lines
+    return [f"{item.id}: {item.text}" for item in found[:8]]
+
+
+def edge_cases_of(feature: Feature, role: Role) -> list[str]:
+    """The edge cases of the feature, for those who write behaviour or its tests."""
+    return [note.text for note in feature.spec.edge_cases[:5]] if feature.spec and role in ("code", "tests") else []
 
 
 def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:
@@ -182,7 +202,7 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     A tests task gets the smallest test file there is: how this project tests, and with which data.
     """
     root, task = job.worktree, job.task
-    files = [path for path in search.files(root) if not path.startswith((".specify/", ".kfpilot/", "specs/"))]
+    files = listing(root)
     code = [
         path
         for path in files
@@ -195,14 +215,38 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
     result = [(path, whole) for path in named]
-    result += [(path, False) for path in [*imports, *([] if brief else near)] if path not in named]
+    # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
+    told = role == "docs" and not brief
+    result += [
+        (path, told and path in imports and length(root / path) <= SIBLING_LINES)
+        for path in [*imports, *([] if brief else near)]
+        if path not in named
+    ]
+    if role == "code" and not brief:
+        result = with_model(root, task, near, result)
     if role == "tests":
         tests = [path for path in files if role_of_path(path) == "tests" and Path(path).name.startswith("test_")]
         tests.sort(key=lambda path: (root / path).stat().st_size)
         result[2:2] = [(path, True) for path in tests[:1]]
     if role in ("docs", "infra"):
-        result += [(path, True) for path in files if path in ("README.md", "pyproject.toml")]
+        context = ("README.md",) if told else ("README.md", "pyproject.toml")
+        result += [(path, True) for path in files if path in context]
     return list(dict.fromkeys(result))
+
+
+def with_model(root: Path, task: PlannedTask, near: list[str], shown: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Add one short neighbour in full where a module is to be made: how this project writes such a module."""
+    if all((root / path).exists() for path in task.files):
+        return shown
+    sizes = {path: length(root / path) for path in near}
+    fit = [path for path in near if 0 < sizes[path] <= SIBLING_LINES]
+    model = min(fit, key=lambda path: sizes[path], default=None)
+    return shown if model is None else [(model, True), *(item for item in shown if item[0] != model)]
+
+
+def length(file: Path) -> int:
+    """Lines of a file."""
+    return file.read_bytes().count(b"\n")
 
 
 def speaks_of(job: Job) -> set[str]:

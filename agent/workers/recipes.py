@@ -58,7 +58,7 @@ def load_recipes() -> tuple[Recipe, ...]:
     return tuple(_parse(file) for file in files if file.suffix in _LANGUAGES and file.name != "__init__.py")
 
 
-def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2) -> list[Recipe]:
+def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2, floor: float = 0.0) -> list[Recipe]:
     """The recipes that are nearest to a task, best first.
 
     Args:
@@ -66,6 +66,7 @@ def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2) -> list
         role: The role that works it; only this role's recipes are considered.
         files: The files it names, relative to the repository.
         k: How many recipes at most.
+        floor: Leave out those whose score is below this part of the best one's.
 
     Returns:
         Up to `k` recipes. Fewer, or none, if no others have anything in common with the task.
@@ -74,7 +75,7 @@ def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2) -> list
     said = _sequence(_NAME.sub(" ", task_text)), _sequence(task_text)
     scored = [(score, recipe) for recipe in candidates if (score := _score(recipe, said, files, candidates)) > 0]
     scored.sort(key=lambda pair: (-pair[0], pair[1].slug))
-    return [recipe for _, recipe in scored[:k]]
+    return [recipe for score, recipe in scored[:k] if score >= floor * scored[0][0]]
 
 
 def _parse(file: Path) -> Recipe:

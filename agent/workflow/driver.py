@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ...tools import git, search
+from ...tools import git
 from ..documents import load_feature, resolve_feature
 from ..documents.models import Feature
 from ..errors import (
@@ -34,14 +34,13 @@ from ..settings import Settings
 from ..verifier.bench import Bench
 from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
+from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
 from .place import Place, Request, bring_documents, open_place, records, reopen_place
 from .session import Run
 
 if TYPE_CHECKING:
     from git import Repo
-
-TREE_LIMIT = 120
 
 
 def open_checkout(path: Path) -> Repo:
@@ -309,13 +308,6 @@ def commit_documents(run: Run, paths: list[str]) -> None:
         run.emit(
             Notice(level="warning", code="uncommitted", message=f"uncommitted changes are not part of the run: {shown}")
         )
-
-
-def tree_of(root: Path) -> str:
-    """The repository's files, for the prompt: one a line, cut after a while."""
-    files = [path for path in search.files(root) if not path.startswith((".kfpilot/", ".specify/", ".git"))]
-    more = f"\n… and {len(files) - TREE_LIMIT} more" if len(files) > TREE_LIMIT else ""
-    return "\n".join(files[:TREE_LIMIT]) + more
 
 
 def invoke(run: Run, *, resume: bool) -> dict[str, str]:
