@@ -11,7 +11,8 @@ from . import search
 NAME = re.compile(r"`([A-Za-z_][A-Za-z0-9_]*)(?:\(\))?`")
 ROW = re.compile(r"^\s*\|(.+)\|\s*$")
 RULE = re.compile(r"^[\s:|-]+$")
-NO_DEFAULT = {"", "-", "–", "—", "none", "no", "no default", "required", "n/a", "(required)", "*required*", "mandatory"}
+NO_DEFAULT = re.compile(r"\W*(?:(?:none|no|not|required|mandatory|must|n/a)\b.*)?", re.I | re.S)
+"""What a cell says of a parameter without a default: nothing, a dash, "none, it must be given", "required"."""
 OTHER_DOCUMENTS = ("specs/", ".specify/", ".kiro/", "openspec/")
 
 
@@ -118,7 +119,10 @@ def default_problem(line: int, name: str, said: str, spoken: dict[str, dict[str,
 
 def same_default(said: str, default: str | None) -> bool:
     """Whether a table's cell means this default."""
-    plain = said.strip().strip("`*").strip()
     if default is None:
-        return plain.lower() in NO_DEFAULT
-    return plain.strip("\"'") == default.strip("\"'") or plain.lower() == default.lower()
+        return bool(NO_DEFAULT.fullmatch(said))
+    plain, value = said.strip().strip("`*").strip(), default.strip("\"'")
+    if plain.strip("\"'") == value or plain.lower() == default.lower():
+        return True
+    # "`paid`, which is what sales wants": the value with words around it.
+    return bool(value) and any(token.strip("\"'") == value for token in re.findall(r"`([^`]+)`", said))

@@ -154,6 +154,24 @@ class Workspace(BaseModel):
         self._store(name, target, text[:place] + fitted + text[place + len(found) :])
         return f"edited {name} at line {text.count(chr(10), 0, place) + 1}"
 
+    def delete(self, path: str) -> str:
+        """Delete a text file, as a change that can be read and undone.
+
+        Returns:
+            What was done, in one line.
+
+        Raises:
+            ToolFailure: No such file, out of bounds, or not among the paths that may be written.
+        """
+        name, target = self._locate(path)
+        self._require_writable(name)
+        self._text(name, target)
+        try:
+            target.unlink()
+        except OSError as error:
+            raise ToolFailure(f"{name} cannot be deleted: {error.strerror}.") from None
+        return f"deleted {name}"
+
     def list(self, glob: str | None = None) -> Names:
         """The files below the root, relative and sorted, without the ignored ones.
 

@@ -1,4 +1,4 @@
-"""The tools a worker's model can call: read, outline, search, list, write, edit, finish. No shell, no network, no git.
+"""The tools a worker's model can call: to look, to write and to finish. No shell, no network, no git.
 
 A tool's error is a sentence for the model; whatever it says, only the verifier decides.
 """
@@ -61,8 +61,7 @@ def tools_for(space: Workspace, root: Path) -> list[BaseTool]:
         path: Annotated[str, "path from the repository's root"], content: Annotated[str, "the complete new content"]
     ) -> str:
         """Create a file or replace all of it."""
-        space.write(path, content if content.endswith("\n") or not content else content + "\n")
-        return f"wrote {path}"
+        return space.write(path, content if content.endswith("\n") or not content else content + "\n")
 
     @tool
     def edit_file(
@@ -71,12 +70,16 @@ def tools_for(space: Workspace, root: Path) -> list[BaseTool]:
         new: Annotated[str, "what takes its place"],
     ) -> str:
         """Replace one exact piece of a file. Several edits of a file run in the order given."""
-        space.edit(path, old, new)
-        return f"edited {path}"
+        return space.edit(path, old, new)
+
+    @tool
+    def delete_file(path: Annotated[str, "path from the repository's root"]) -> str:
+        """Delete a file."""
+        return space.delete(path)
 
     @tool
     def finish(summary: Annotated[str, "what was done, in one or two sentences"]) -> str:
         """Say that the work is complete. The verifier then judges the files; its findings come back if it refuses."""
         return "handed to the verifier"
 
-    return [read_file, outline, search, write_file, edit_file, finish]
+    return [read_file, outline, search, write_file, edit_file, delete_file, finish]
