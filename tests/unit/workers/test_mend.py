@@ -1,0 +1,72 @@
+"""Mechanical repairs: what they move, and what they leave alone."""
+
+from kfpilot.agent.workers.mend import call_python_func, imports_into_components, mend_python
+
+COMPONENT = '''import csv
+from collections import Counter
+
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.11")
+def count(rows: dsl.Input[dsl.Dataset]) -> int:
+    """Counts rows.
+
+    Args:
+        rows: The rows.
+    """
+    with open(rows.path) as source:
+        return sum(1 for _ in csv.reader(source))
+
+
+def helper():
+    return Counter()
+'''
+
+
+def test_an_import_that_a_component_uses_goes_into_it():
+    mended = imports_into_components(COMPONENT)
+    body = mended[mended.index("def count") : mended.index("def helper")]
+    assert "    import csv\n" in body
+    assert "Counter" not in body
+    compile(mended, "a.py", "exec")
+
+
+def test_an_import_that_is_there_already_is_not_repeated():
+    source = COMPONENT.replace("    with open", "    import csv\n\n    with open")
+    assert imports_into_components(source) == source
+
+
+def test_kfp_stays_at_the_top():
+    source = "from kfp import dsl\n\n\n@dsl.component\ndef a() -> str:\n    return dsl.__name__\n"
+    assert imports_into_components(source) == source
+
+
+def test_what_does_not_parse_is_left_alone():
+    assert imports_into_components("def (") == "def ("
+    assert call_python_func("def (", frozenset({"a"})) == "def ("
+
+
+def test_a_component_called_in_a_test_is_called_by_python_func():
+    source = (
+        "from p import keep\n\n\ndef test_ü():\n    x = 'ü', keep(rows=1)\n"
+        "    assert keep.python_func(rows=2) == keep(\n        rows=3\n    )\n"
+    )
+    mended = call_python_func(source, frozenset({"keep"}))
+    assert mended.count("keep.python_func(") == 3
+    compile(mended, "t.py", "exec")
+
+
+def test_local_runs_and_pipelines_in_a_test_call_the_component_itself():
+    local_run = "from kfp import local\nlocal.init(local.SubprocessRunner())\nkeep(rows=1)\n"
+    pipeline = "@dsl.pipeline\ndef p():\n    keep(rows=1)\n"
+    assert call_python_func(local_run, frozenset({"keep"})) == local_run
+    assert call_python_func(pipeline, frozenset({"keep"})) == pipeline
+
+
+def test_a_drafted_file_is_put_in_order(tmp_path):
+    (tmp_path / "count.py").write_text(COMPONENT.replace("\n\n\ndef helper():\n    return Counter()\n", "\n"))
+    mend_python(tmp_path, "count.py")
+    text = (tmp_path / "count.py").read_text()
+    assert text.index("def count") < text.index("import csv")
+    assert "Counter" not in text

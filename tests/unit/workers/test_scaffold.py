@@ -1,0 +1,87 @@
+"""What a component's signature fixes."""
+
+import subprocess
+import sys
+
+from kfpilot.agent.workers.scaffold import as_step, components_of, facts_of, find_component, run_helper
+
+SOURCE = '''from kfp import dsl
+from kfp.dsl import Dataset, Input, Metrics, Output
+
+
+@dsl.component(base_image="python:3.11")
+def keep(rows: Input[Dataset], kept: dsl.Output[dsl.Dataset], low: float = -40.0, *, name: str):
+    """Keeps rows."""
+
+
+@dsl.component
+def measure(rows: Input[Dataset], metrics: Output[Metrics]):
+    """Measures."""
+
+
+@dsl.component
+def add(a: int, b: int = 2) -> int:
+    """Adds."""
+    return a + b
+
+
+def plain(rows):
+    return rows
+
+
+@dsl.pipeline(name="p")
+def report(day: str, low: float = 1.5):
+    """Reports."""
+    step = keep(rows=day, name="x")
+    add(a=plain(1))
+'''
+
+
+def test_a_signature_is_sorted_into_artifacts_and_parameters():
+    keep = find_component(SOURCE, "keep")
+    assert (keep.inputs, keep.outputs) == ({"rows": "Dataset"}, {"kept": "Dataset"})
+    assert keep.parameters == ["low", "name"]
+    assert keep.defaults == {"low": "-40.0"}
+
+
+def test_only_components_are_found():
+    assert [signature.name for signature in components_of(SOURCE)] == ["keep", "measure", "add"]
+    assert find_component(SOURCE, "plain") is None
+    assert components_of("def (") == []
+
+
+def test_the_helper_calls_the_component_and_reads_its_output(tmp_path):
+    """The helper is run for real, against a function of the component's form."""
+    helper = run_helper(find_component(SOURCE, "keep"))
+    (tmp_path / "t.py").write_text(
+        "from pathlib import Path\n"
+        "class dsl:\n"
+        "    class Dataset:\n"
+        "        def __init__(self, name, uri): self.path = uri\n"
+        "class keep:\n"
+        "    def python_func(rows, kept, low=0, name=''): open(kept.path, 'w').write(open(rows.path).read() + name)\n"
+        f"{helper}\n"
+        f"assert run(Path({str(tmp_path)!r}), 'a,b\\n', name='n') == 'a,b\\nn'\n"
+    )
+    assert subprocess.run([sys.executable, str(tmp_path / "t.py")]).returncode == 0
+
+
+def test_no_helper_where_the_signature_does_not_fix_one():
+    assert run_helper(find_component(SOURCE, "measure")) == ""
+    assert run_helper(find_component(SOURCE, "add")) == ""
+
+
+def test_a_step_shows_its_import_its_call_and_what_it_gives():
+    step = as_step(find_component(SOURCE, "keep"), "jobs.keep")
+    assert step.splitlines() == [
+        "from jobs.keep import keep",
+        'step = keep(rows=<artifact>, low=-40.0, name=<value>)  # gives step.outputs["kept"]',
+    ]
+    assert as_step(find_component(SOURCE, "add"), "jobs.add").endswith("# gives step.output")
+
+
+def test_facts_name_parameters_defaults_and_steps():
+    facts = facts_of("from jobs.keep import keep, add\n" + SOURCE)
+    assert "The parameters of `add`: `a` (int, no default), `b` (int, default 2)." in facts
+    assert "The parameters of `report`: `day` (str, no default), `low` (float, default 1.5)." in facts
+    assert "The steps of `report`, in order: `keep`, `add`." in facts
