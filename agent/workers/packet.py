@@ -24,7 +24,7 @@ from .scaffold import as_step, components_of
 FULL_LINES = 220
 SIBLING_LINES = 80
 MOST_ADDED = 30
-NEAR = 0.7
+NEAR = 0.8
 """A second recipe is shown only if it is nearly as close as the first."""
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown", ".json": "json"}
 
@@ -69,13 +69,14 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     """
     task, feature = job.task, job.feature
     document = feature.task(task.id)
-    text = " ".join([task.title, *document.details, *task.files])
+    requirements = requirements_of(feature, task)
+    text = " ".join([task.title, *document.details, *task.files, *([] if brief else requirements)])
     return Packet(
         task=task,
         role=role,
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
-        requirements=requirements_of(feature, task),
+        requirements=requirements,
         edge_cases=edge_cases_of(feature, role) if not brief else [],
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
@@ -238,9 +239,14 @@ def with_model(root: Path, task: PlannedTask, near: list[str], shown: list[tuple
     """Add one short neighbour in full where a module is to be made: how this project writes such a module."""
     if all((root / path).exists() for path in task.files):
         return shown
-    sizes = {path: length(root / path) for path in near}
-    fit = [path for path in near if 0 < sizes[path] <= SIBLING_LINES]
-    model = min(fit, key=lambda path: sizes[path], default=None)
+    wanted = next((kind for kind in ("component", "pipeline") if re.search(rf"\b{kind}s?\b", task.title, re.I)), "")
+    ranks = {}
+    for path in near:
+        text = (root / path).read_bytes().decode("utf-8", "replace")
+        same = bool(re.search(rf"^@(\w+\.)*(container_)?{wanted}\b", text, re.M)) if wanted else True
+        if 0 < text.count("\n") <= SIBLING_LINES:
+            ranks[path] = (not same, text.count("\n"))
+    model = min(ranks, key=lambda path: ranks[path], default=None)
     return shown if model is None else [(model, True), *(item for item in shown if item[0] != model)]
 
 
