@@ -23,6 +23,8 @@ from .scaffold import as_step, components_of
 
 FULL_LINES = 220
 SIBLING_LINES = 80
+CONTEXT_CHARS = 12_000
+"""Room for files that the task does not name, some 3000 tokens: what does not fit is outlined, or left out."""
 MOST_ADDED = 30
 NEAR = 0.8
 """A second recipe is shown only if it is nearly as close as the first."""
@@ -147,13 +149,19 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
     named = list(dict.fromkeys(job.task.files))
     shown = [show(job.worktree, path) for path in named]
     have = set(named)
+    room = CONTEXT_CHARS
     wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", job.task.title, re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
+        file = (wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole)
+        if not brief and whole and len(file.text) > room:
+            file = show(job.worktree, path, whole=False)
+        if not brief and len(file.text) > room:
+            continue
         have.add(path)
-        around -= 1
-        shown.append((wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole))
+        around, room = around - 1, room - len(file.text)
+        shown.append(file)
     return shown
 
 
