@@ -35,7 +35,17 @@ def test_a_parameter_of_another_project_is_told(page):
 
 
 @pytest.mark.parametrize(
-    ("name", "default"), [("limit", "`5`"), ("uri", "-"), ("uri", "required"), ("name", '`"all"`'), ("name", "all")]
+    ("name", "default"),
+    [
+        ("limit", "`5`"),
+        ("uri", "-"),
+        ("uri", "required"),
+        ("name", '`"all"`'),
+        ("name", "all"),
+        ("uri", "none, it must be given"),
+        ("uri", "Required."),
+        ("limit", "`5`, enough for most days"),
+    ],
 )
 def test_true_defaults_are_fine(page, name, default):
     assert page(table(name, default)) == []
