@@ -128,6 +128,7 @@ A component `keep_heavy` is added.
   - the columns are id and kilos
 - [ ] T003 [US1] Describe the pipeline in docs/parcel_flow.md
 - [ ] T004 Add a GitHub workflow in .github/workflows/tests.yml that runs the tests (FR-002)
+- [ ] T005 [US1] Create the component `weigh(parcels)` in flows/weigh.py with tests in tests/test_weigh.py
 """,
 }
 

@@ -254,3 +254,23 @@ def test_each_model_call_is_counted(job_of: JobOf) -> None:
     called = [event for event in job_of.events if isinstance(event, ModelCalled)]  # type: ignore[attr-defined]
     assert len(called) == 2
     assert (called[1].task, called[1].prompt_tokens, called[1].completion_tokens) == ("T001", 2000, 150)
+
+
+def test_a_task_of_two_roles_is_worked_by_both_and_mended_by_the_one_concerned(job_of: JobOf, project: Path) -> None:
+    job = job_of("T005")
+    assert [job.task.role, *job.task.also] == ["code", "tests"]
+    talk, model = session(
+        job,
+        calls(write("flows/weigh.py", "KILOS = 1"), FINISH),
+        calls(write("tests/test_weigh.py", "assert True"), FINISH),
+        calls(write("tests/test_weigh.py", "assert 1 + 1 == 2"), FINISH),
+    )
+    talk.attempt(1, None)
+    code, tests = (messages[-1].text for messages in model.sent)
+    assert "Your role: code" in code and "You may write: flows/weigh.py (" in code
+    assert "Your role: tests" in tests and "You may write: tests/test_weigh.py (" in tests
+    assert "KILOS = 1" in tests, "the second role sees what the first wrote"
+    finding = "tests/test_weigh.py: test_x asserts nothing that could fail"
+    talk.attempt(2, Feedback(attempt=1, of=3, text=finding, failures=[finding]))
+    assert len(model.sent) == 3 and model.sent[2][1].text == tests
+    assert (project / "tests/test_weigh.py").read_text() == "assert 1 + 1 == 2\n"
