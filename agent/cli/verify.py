@@ -20,7 +20,7 @@ from ..verifier.context import GateContext
 from ..verifier.models import Verdict
 from ..verifier.verify import verify
 from ..workflow.driver import find_feature, open_checkout
-from ..workflow.place import TASK_TRAILER
+from ..workflow.place import task_commits
 from .common import console_for, settings_for
 
 if TYPE_CHECKING:
@@ -100,30 +100,30 @@ def judge(
     repo: Repo, feature: Feature, task: PlannedTask, worktree: Path, base: str | None, bench: Bench, settings: Settings
 ) -> Verdict:
     """One verdict, compared with the given commit, or with the one before the task's own commit, or with HEAD."""
-    start = base or base_of(repo, task)
+    start = base or base_of(repo, feature, task)
     context = GateContext(
         task=task,
         feature=feature.model_copy(update={"root": worktree}),
         worktree=worktree,
         base=start,
         bench=bench,
-        only=task_paths(repo, task) if base is None else None,
+        only=task_paths(repo, feature, task) if base is None else None,
         asked=True,
     )
     return verify(context, all_gates=True)
 
 
-def base_of(repo: Repo, task: PlannedTask) -> str:
-    """The parent of the commit that carries the task's trailer; HEAD if there is none."""
-    for sha, key in git.commits_with_trailer(repo, "HEAD", TASK_TRAILER):
+def base_of(repo: Repo, feature: Feature, task: PlannedTask) -> str:
+    """The parent of the latest commit that carries the task's trailer; HEAD if there is none."""
+    for sha, key in reversed(task_commits(repo, "HEAD", feature.name)):
         if key == task.id:
             return f"{sha}~1"
     return git.head(repo)
 
 
-def task_paths(repo: Repo, task: PlannedTask) -> list[str] | None:
+def task_paths(repo: Repo, feature: Feature, task: PlannedTask) -> list[str] | None:
     """The files the task is about: what its commit changed, else what it names."""
-    for sha, key in git.commits_with_trailer(repo, "HEAD", TASK_TRAILER):
+    for sha, key in reversed(task_commits(repo, "HEAD", feature.name)):
         if key == task.id:
             names = repo.git.diff("--name-only", "-z", f"{sha}~1", sha).split("\0")
             return [name for name in names if name and not name.endswith("tasks.md")]

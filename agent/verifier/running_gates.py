@@ -9,6 +9,8 @@ from ...tools import search
 from ...tools.kfp_check import KfpModule
 from ...tools.kfp_lint import problems
 from ...tools.pytest_run import TestCase, TestRun, regressions
+from ..documents.models import Feature
+from ..planner.models import PlannedTask
 from ..planner.paths import role_of_path
 from .context import GateContext
 from .kept import lost_settings
@@ -112,30 +114,50 @@ def new_failures(ctx: GateContext, run: TestRun) -> list[str]:
             skipped = [case for case in cases if case.outcome in ("skipped", "xfailed")]
             failures.append(f"{path}: {'every test is skipped' if skipped else 'pytest collected no test from it'}")
         bad = [case for case in cases if case.outcome in ("failed", "error")]
-        waits = sorted({owner for case in bad for owner in waits_for(ctx, case)})
-        if bad and waits and all(waits_for(ctx, case) for case in bad):
+        owners = [waits_for(case, ctx.later, ctx.feature) for case in bad]
+        waits = sorted({owner for each in owners for owner in each})
+        if bad and all(owners):
             ctx.found_red[path] = waits
         else:
             failures += [f"{case.nodeid} {case.outcome}: {case.message}" for case in bad]
     return failures
 
 
-def waits_for(ctx: GateContext, case: TestCase) -> list[str]:
-    """The later tasks that will make what the test could not import; empty when it failed for any other reason."""
+def waiting(run: TestRun, later: list[PlannedTask], feature: Feature) -> dict[str, list[str]]:
+    """Test files that are red from the start only because of what these tasks will surely bring, with the tasks."""
+    found: dict[str, list[str]] = {}
+    bad = [case for case in run.tests if case.outcome in ("failed", "error")]
+    for path in sorted({case.file for case in bad}):
+        owners = [waits_for(case, later, feature, exact=True) for case in bad if case.file == path]
+        if all(owners):
+            found[path] = sorted({owner for each in owners for owner in each})
+    return found
+
+
+def waits_for(case: TestCase, later: list[PlannedTask], feature: Feature, *, exact: bool = False) -> list[str]:
+    """The later tasks that will make what the test could not import; empty when it failed for any other reason.
+
+    Args:
+        case: A test that failed.
+        later: Tasks that are still to come.
+        feature: The documents.
+        exact: Only tasks that name just this missing module, or this missing name.
+    """
     found = IMPORT_ERROR.search(case.message)
     if not found:
         return []
     module = found.group(1) or found.group(3) or found.group(4) or ""
     name = found.group(2) or found.group(5) or ""
     owners = []
-    for task in ctx.later:
+    for task in later:
         if task.role != "code":
             continue
         modules = [path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in task.files]
         same_module = any(other == module or other.endswith("." + module) for other in modules)
         inside = any(other.startswith(module + ".") or f".{module}." in other for other in modules)
-        symbols = ctx.feature.task(task.id).symbols
-        if same_module or inside or (name and any(symbol.removesuffix("()") == name for symbol in symbols)):
+        symbols = feature.task(task.id).symbols
+        named = bool(name) and any(re.split(r"\W", symbol)[0] == name for symbol in symbols)
+        if named or (same_module and not (exact and name)) or (inside and not exact):
             owners.append(task.id)
     return owners
 

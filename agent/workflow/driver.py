@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -169,11 +170,15 @@ def drive(
     """Plan, open the model, run the graph, report."""
     started = time.monotonic()
     journal = Journal(place.record / "journal.jsonl", listeners)
-    copied = [] if resume else bring_documents(repo, place)
-    plan = saved_plan(place) if resume else None
-    plan = plan or plan_of(place)
+    saved = saved_plan(place)
+    copied: list[str] = []
+    if saved is None:
+        # A resumed run that broke off before it had a plan begins like a new one.
+        git.restore(place.worktree, git.branch_head(repo, place.branch) or place.start)
+        copied = bring_documents(repo, place)
+    plan = saved or plan_of(place)
     if not plan.tasks and not resume:
-        (place.record / "journal.jsonl").unlink(missing_ok=True)
+        shutil.rmtree(place.record, ignore_errors=True)
         raise NothingToDo(place.feature, plan)
     outcome: Literal["verified", "partly", "budget", "interrupted", "error"] = "error"
     code, message, landed = 1, "", False
@@ -207,7 +212,7 @@ def drive(
             )
             if copied:
                 commit_documents(run, copied)
-            if not resume:
+            if saved is None:
                 run.plan = refined(run, plan)
                 (place.record / "plan.json").write_text(run.plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
             run.emit(PlanReady(plan=run.plan.model_dump(mode="json")))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from ...tools import git
-from ..documents import load_feature, retarget, tick
+from ..documents import load_feature, parse_tasks_text, retarget, tick
 from ..documents.models import Feature
 from ..errors import ToolFailure, UserError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RECORDS = ".kfpilot"
 TASK_TRAILER = "Kfpilot-Task"
+FEATURE_TRAILER = "Kfpilot-Feature"
 RUN_TRAILER = "Kfpilot-Run"
 EVIDENCE_TRAILER = "Kfpilot-Evidence"
 
@@ -143,13 +144,14 @@ def reopen_place(repo: Repo, record: Path) -> Place:
 def bring_documents(repo: Repo, place: Place) -> list[str]:
     """Copy the feature's documents from the checkout where the user has changed or not yet committed them.
 
-    Ticks of tasks that are committed on the run branch are made again in the copy.
+    Ticks that an earlier run committed, and that HEAD does not have yet, are made again in the copy, unless the user
+    has rewritten the task since. What HEAD has, the user has seen: an open box there is meant to be open.
 
     Returns:
         The copied paths.
     """
     changed = []
-    done = {task for _, task in git.commits_with_trailer(repo, place.start, TASK_TRAILER)}
+    done = {task for _, task in task_commits(repo, f"{git.head(repo)}..{place.start}", place.feature)}
     for path in git.is_dirty(repo):
         source = place.root / path
         inside = path.startswith((place.directory + "/", ".specify/"))
@@ -164,10 +166,19 @@ def bring_documents(repo: Repo, place: Place) -> list[str]:
         changed.append(path)
     if any(Path(path).name == "tasks.md" for path in changed) and done:
         feature = load_feature(place.worktree / place.directory, place.worktree)
+        file = feature.tasks.path
+        committed = git.show(repo, place.start, file.relative_to(place.worktree).as_posix()) or b""
+        as_done = {task.digest for task in parse_tasks_text(committed, file).tasks if task.state == "done"}
         for task in feature.tasks.tasks:
-            if task.key in done and task.state != "done":
+            if task.key in done and task.digest in as_done and task.state != "done":
                 tick_file(feature, task.key)
     return changed
+
+
+def task_commits(repo: Repo, span: str, feature: str) -> list[tuple[str, str]]:
+    """Commit and task of every verified task of a feature in a range; ids are the same in every feature."""
+    own = {sha for sha, name in git.commits_with_trailer(repo, span, FEATURE_TRAILER) if name == feature}
+    return [(sha, task) for sha, task in git.commits_with_trailer(repo, span, TASK_TRAILER) if sha in own]
 
 
 def tick_file(feature: Feature, key: str) -> bool:
@@ -187,10 +198,11 @@ def keep_patch(place: Place, task: str, base: str) -> str | None:
         patch = git.diff(place.worktree, base)
     except ToolFailure:
         return None
-    if not patch.strip():
-        return None
     name = f"patches/{re.sub(r'[^A-Za-z0-9.#-]', '_', task)}.patch"
     file = place.record / name
+    if not patch.strip():
+        # Killed after the patch was kept and the work was put back: it is there already.
+        return name if file.exists() else None
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(patch, encoding="utf-8", newline="")
     return name

@@ -15,7 +15,7 @@ from ..settings import Settings
 from ..verifier.bench import Bench
 from ..verifier.context import GateContext
 from ..workers.job import Job, Session, Worker
-from .place import TASK_TRAILER, Place
+from .place import Place, task_commits
 
 if TYPE_CHECKING:
     from git import Repo
@@ -57,7 +57,7 @@ class Run:
     def committed(self) -> dict[str, str]:
         """Task -> commit, for all that stands on the run branch since the run began: git is the truth."""
         span = f"{self.place.start}..{self.head()}"
-        return {task: sha for sha, task in git.commits_with_trailer(self.repo, span, TASK_TRAILER)}
+        return {task: sha for sha, task in task_commits(self.repo, span, self.place.feature)}
 
     def later(self, done: dict[str, str]) -> list[PlannedTask]:
         """Planned tasks without an outcome yet."""

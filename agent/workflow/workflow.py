@@ -28,9 +28,10 @@ from ..events import (
 )
 from ..planner.models import PlannedTask
 from ..verifier.models import Verdict
+from ..verifier.running_gates import waiting
 from ..verifier.verify import verify
 from ..workers.job import Feedback
-from .place import EVIDENCE_TRAILER, RUN_TRAILER, TASK_TRAILER, keep_patch, tick_file
+from .place import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER, keep_patch, tick_file
 from .session import Run
 
 SUBJECTS = {"code": "feat", "tests": "test", "docs": "docs", "infra": "ci"}
@@ -44,6 +45,7 @@ class State(TypedDict, total=False):
     task: str | None
     attempt: int
     base: str
+    tree: str
     started: float
     feedback: dict[str, Any] | None
     failures: list[str]
@@ -89,9 +91,10 @@ def bound(node: Any, run: Run) -> Any:
 
 
 def prepare(run: Run, state: State) -> State:
-    """Run the tests as they are: what passes now must pass at the end."""
-    ensure_baseline(run, announce=True)
-    return {"outcomes": {}, "red": {}, "task": None, "attempt": 0, "feedback": None, "failures": [], "verdict": None}
+    """Run the tests as they are: what passes now must pass at the end, what waits for a task is due with it."""
+    done = ensure_baseline(run, announce=True)
+    red = waiting(done, run.plan.tasks, run.documents())
+    return {"outcomes": {}, "red": red, "task": None, "attempt": 0, "feedback": None, "failures": [], "verdict": None}
 
 
 def ensure_baseline(run: Run, *, announce: bool = False) -> TestRun:
@@ -156,13 +159,19 @@ def work(run: Run, state: State) -> State:
         run.session.attempt(attempt, feedback)
     except ToolFailure as error:
         useless = str(error)
-    return {"attempt": attempt, "failures": [useless] if useless else []}
+    return {
+        "attempt": attempt,
+        "tree": git.tree_hash(run.place.worktree),
+        "failures": [useless] if useless else [],
+    }
 
 
 def judge(run: Run, state: State) -> State:
     """The verifier looks at the worktree; model text has no part in it."""
     task, attempt = run.planned(str(state["task"])), state["attempt"]
-    ensure_bench(run)
+    ensure_baseline(run)
+    # After a resume: neither what the run of the tests just left behind, nor what an interrupted judge did.
+    put_back(run.place.worktree, state["tree"])
     if state["failures"]:
         verdict, failures = None, list(state["failures"])
     else:
@@ -188,15 +197,6 @@ def judge(run: Run, state: State) -> State:
         restored=run.worker.fresh_tree or (before == failures and attempt > 1),
     )
     return {"verdict": None, "feedback": feedback.model_dump(mode="json"), "failures": []}
-
-
-def ensure_bench(run: Run) -> None:
-    """After a resume the baseline is not in memory; it is taken from the base, then the work is put back."""
-    if run.bench.baseline is not None:
-        return
-    patch = git.diff(run.place.worktree, run.head())
-    ensure_baseline(run)
-    git.apply_patch(run.place.worktree, patch)
 
 
 def after_judge(run: Run, state: State) -> str:
@@ -244,7 +244,14 @@ def settle(run: Run, state: State) -> State:
     return {"outcomes": outcomes, "red": red, "task": None}
 
 
-def commit_task(run: Run, task: PlannedTask, verdict: Verdict, base: str) -> str:
+def put_back(worktree: Path, tree: str) -> None:
+    """The worktree's files as they were when the tree was taken."""
+    left = git.changed_files(worktree, tree)
+    if left:
+        git.restore(worktree, tree, left)
+
+
+def commit_task(run: Run, task: PlannedTask, verdict: Verdict, base: str) -> str | None:
     """One commit: what the verifier saw pass, plus the tick.
 
     Raises:
@@ -260,20 +267,28 @@ def commit_task(run: Run, task: PlannedTask, verdict: Verdict, base: str) -> str
         # Killed between the commit and the branch's update.
         move_branch(run, tip, base)
         return tip
+    # Killed between the tick and the commit, or the worktree is a new one: what was judged is what counts.
+    put_back(place.worktree, verdict.tree)
     feature = run.documents()
-    # Killed between the tick and the commit: the tick is not part of what was judged.
-    git.restore(place.worktree, base, [feature.tasks.path.relative_to(place.worktree).as_posix()])
     if git.tree_hash(place.worktree) != verdict.tree:
         raise GateFailure(f"{task.id}: the files changed after the verifier had judged them; nothing is committed")
     write_evidence(place.record, verdict)
     if not tick_file(feature, task.id):
         message = f"{task.id} has no box to tick in {feature.tasks.path.name}; its commit stands for it"
         run.emit(Notice(level="warning", code="no-box", message=message))
+    if not git.changed_files(place.worktree, base):
+        # Nothing to change and no box to tick: there is nothing that a commit could hold.
+        return None
     sha = git.commit_all(
         place.worktree,
         subject_of(task),
         body_of(task, verdict),
-        {TASK_TRAILER: task.id, EVIDENCE_TRAILER: verdict.digest, RUN_TRAILER: place.run},
+        {
+            TASK_TRAILER: task.id,
+            FEATURE_TRAILER: place.feature,
+            EVIDENCE_TRAILER: verdict.digest,
+            RUN_TRAILER: place.run,
+        },
     )
     move_branch(run, sha, base)
     return sha
