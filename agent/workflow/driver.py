@@ -101,7 +101,8 @@ def implement(
     with one_run(root):
         if resume:
             place = reopen_place(repo, unfinished(root, feature.name))
-            request = place.request
+            # What to do is settled; that the work shall land may still be asked for.
+            place.request.land = place.request.land or request.land
         else:
             place = open_place(repo, feature.directory, settings.cache_dir, request)
         try:

@@ -109,6 +109,11 @@ def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Plac
     branch = branch_of(feature.name)
     start = choose_start(repo, branch)
     run = new_run_id()
+    home = cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12]
+    for stale in git.list_worktrees(repo):
+        # Only one run works on a repository at a time; one that broke off gets a new worktree when it goes on.
+        if stale.parent == home.resolve():
+            git.remove_worktree(repo, stale)
     place = Place(
         run=run,
         feature=feature.name,
@@ -117,7 +122,7 @@ def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Plac
         start=start,
         root=root,
         record=records(root) / "runs" / run,
-        worktree=cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12] / run,
+        worktree=home / run,
         request=request,
     )
     place.save()

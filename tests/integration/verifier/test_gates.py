@@ -27,6 +27,8 @@ DOCS = "- [ ] T001 Describe the prices in docs/prices.md"
 INFRA = "- [ ] T001 Add a GitHub workflow in .github/workflows/tests.yml that runs the tests"
 DOUBLE = {"shop/double.py": "def double(price):\n    return 2 * price\n"}
 OLD_TEST = "tests/test_price.py"
+LIGHT = [word for name in ("hypothesispytest", "syrupy", "anyio") for word in ("-p", f"no:{name}")]
+"""Plugins of our own environment that cost most of a second in every run of pytest."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +100,8 @@ def scene(make_repository: Callable[..., Path], tmp_path: Path, checker: KfpChec
         repo = git.open_repo(root)
         worktree = git.add_worktree(repo, tmp_path / "worktree", git.head(repo))
         feature = load_feature(worktree / "specs/001-prices", worktree)
-        bench = Bench(root, Settings(python=python or Path(sys.executable), gate_timeout=60))
+        settings = Settings(python=python or Path(sys.executable), gate_timeout=60, test_command=LIGHT)
+        bench = Bench(root, settings)
         if python is None:
             bench.checker = checker
         return Scene(root, worktree, git.head(repo), feature, build_plan(feature).tasks, bench)
