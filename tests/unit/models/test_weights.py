@@ -215,6 +215,8 @@ def test_an_unreachable_hub_costs_little(tmp_path: Path, monkeypatch: pytest.Mon
 
     def hang(*args: object, **kwargs: object) -> None:
         time.sleep(30)
+        # The thread outlives this test: it must end as a real request would, not as a stray error in a later test.
+        raise TimeoutError
 
     monkeypatch.setattr(sources.urllib.request, "urlopen", hang)
     monkeypatch.setattr(sources, "REACH_TIMEOUT", -1.8)
