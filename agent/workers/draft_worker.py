@@ -16,6 +16,7 @@ from .answers import file_from
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
+from .redraw import failed_tests, one_function, plan_redraw
 from .scaffold import facts_of
 from .skeleton import components_for, skeleton
 from .templates import render
@@ -23,6 +24,10 @@ from .templates import render
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
 MAX_TOKENS = 1200
 MAX_HINTS = 3
+MAX_REDRAWS = 3
+"""In a row; then a whole new draft, for the name of a test may be what is wrong."""
+PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
+"""Stands for a test whose new body could not be read, so that it fails and no test is lost."""
 TEST_KINDS = ("python_func", "Compiler()")
 
 RULES: dict[str, list[str]] = {
@@ -62,6 +67,8 @@ class DraftSession:
     def __init__(self, handle: Handle, job: Job) -> None:
         self.handle, self.job = handle, job
         self.hints: list[str] = []
+        self.last: dict[str, str] = {}
+        self.redraws = 0
 
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Draft each file that the task names."""
@@ -71,7 +78,10 @@ class DraftSession:
         written = []
         for role in [self.job.task.role, *self.job.task.also]:
             for target in self.targets(role):
-                self.draft(role, target, number)
+                if not (role == "tests" and feedback and self.redraw(target, number, feedback)):
+                    self.redraws = 0
+                    self.draft(role, target, number)
+                self.last[target] = (self.job.worktree / target).read_text(encoding="utf-8", errors="replace")
                 written.append(target)
         if not written:
             raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
@@ -93,6 +103,28 @@ class DraftSession:
         content = file_from(answer, target)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
+        self.write(role, target, content)
+
+    def redraw(self, target: str, number: int, feedback: Feedback) -> bool:
+        """Keep the tests of the last draft that passed, draw the others again; False when a fresh draft is due."""
+        failed = failed_tests(feedback.failures, target)
+        plan = plan_redraw(self.last.get(target, ""), failed) if failed else None
+        if plan is None or self.handle.kind != "embedded" or self.redraws >= MAX_REDRAWS:
+            return False
+        self.redraws += 1
+        packet = one_example(gather(self.job, "tests", recipes=1, around=4, brief=True), "tests", number)
+        prompt = draft_prompt(packet, target, RULES["tests"], self.hints)
+        text = plan.kept
+        for name, head in plan.heads.items():
+            opening = opening_of(target, f"{text}\n\n{head}\n")
+            answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```"])
+            function = one_function(f"{head}\n{answer[len(opening) :]}", name)
+            text = f"{text}\n\n{function or head + PENDING}"
+        self.write("tests", target, text)
+        return True
+
+    def write(self, role: Role, target: str, content: str) -> None:
+        """Put a drafted file into the worktree, mended where a tool can."""
         paths = writable_for(self.job.task, role)
         space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
         space.write(target, content)
@@ -109,7 +141,7 @@ class DraftSession:
             return ["Keep every line that is there; add what the task asks."]
         return []
 
-    def ask(self, prompt: str, opening: str, target: str, number: int) -> str:
+    def ask(self, prompt: str, opening: str, target: str, number: int, stop: list[str] | None = None) -> str:
         """The model's answer with its opening in front."""
         from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
@@ -129,7 +161,7 @@ class DraftSession:
             settings |= {
                 "seed": 1000 * number + 7,
                 "top_p": 0.95,
-                "stop": None if target.endswith(".md") else ["\n```\n"],
+                "stop": stop or (None if target.endswith(".md") else ["\n```\n"]),
             }
         started = time.monotonic()
         try:

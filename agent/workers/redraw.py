@@ -1,0 +1,81 @@
+"""Draws single test functions again: those that passed stay, each that failed keeps its name and gets a new body.
+
+No test is dropped on the way: the file is whole again only when every name of the draft is there and passes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+
+FAILED = re.compile(r"^(?P<path>[^\s:]+\.py)::(?:\w+::)*(?P<name>test_\w+)(?:\[.*?\])? (?:failed|error)\b", re.M)
+IDLE = re.compile(r"^(?P<path>[^\s:]+\.py): (?:\w+::)*(?P<name>test_\w+) asserts nothing", re.M)
+
+
+class Redraw(BaseModel):
+    """A draft of which some tests passed.
+
+    Attributes:
+        kept: The file without the tests that failed.
+        heads: Name of each test to draw again -> its first lines, decorators and signature.
+    """
+
+    kept: str
+    heads: dict[str, str]
+
+
+def failed_tests(failures: Iterable[str], path: str) -> set[str]:
+    """The names of a file's tests that the verifier's findings speak of.
+
+    Returns:
+        Empty when a finding is about anything else: then it is not a matter of single tests.
+    """
+    names = set()
+    for failure in failures:
+        found = FAILED.match(failure) or IDLE.match(failure)
+        if not found or found.group("path") != path:
+            return set()
+        names.add(found.group("name"))
+    return names
+
+
+def plan_redraw(source: str, failed: set[str]) -> Redraw | None:
+    """What to keep and what to draw again; None when nothing passed or the draft cannot be taken apart."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return None
+    tests = [node for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    again = [node for node in tests if node.name in failed]
+    if not again or len({node.name for node in again}) != len(failed) or len(again) == len(tests):
+        return None
+    lines = source.splitlines()
+    heads = {node.name: "\n".join(lines[first_line(node) : node.body[0].lineno - 1]) for node in again}
+    if any(not head.rstrip().endswith(":") for head in heads.values()):
+        return None
+    for node in reversed(again):
+        del lines[first_line(node) : node.end_lineno]
+    return Redraw(kept="\n".join(lines).rstrip() + "\n", heads=heads)
+
+
+def first_line(node: ast.FunctionDef) -> int:
+    """Index of a function's first line, its decorators included."""
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+
+
+def one_function(text: str, name: str) -> str | None:
+    """The function of that name at the start of a text, what comes after it cut off; None if it does not parse."""
+    lines = text.splitlines()
+    for end in range(len(lines), 0, -1):
+        try:
+            body = ast.parse("\n".join(lines[:end])).body
+        except (SyntaxError, ValueError):
+            continue
+        first = body[0] if body else None
+        if isinstance(first, ast.FunctionDef) and first.name == name:
+            return "\n".join(lines[: first.end_lineno]) + "\n"
+        return None
+    return None
