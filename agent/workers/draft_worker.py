@@ -16,7 +16,7 @@ from .answers import file_from
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
-from .redraw import failed_tests, one_function, plan_redraw
+from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
 from .scaffold import facts_of
 from .skeleton import components_for, skeleton
 from .templates import render
@@ -24,10 +24,11 @@ from .templates import render
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
 MAX_TOKENS = 1200
 MAX_HINTS = 3
-MAX_REDRAWS = 3
+MAX_REDRAWS = 2
 """In a row; then a whole new draft, for the name of a test may be what is wrong."""
 PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
 """Stands for a test whose new body could not be read, so that it fails and no test is lost."""
+SCAFFOLD = "python_func("
 TEST_KINDS = ("python_func", "Compiler()")
 
 RULES: dict[str, list[str]] = {
@@ -36,8 +37,8 @@ RULES: dict[str, list[str]] = {
         "Read and write artifacts as files through .path.",
     ],
     "tests": [
-        "Assert exact values. Write two or three small tests, in the form of the example.",
-        "Columns, names and values come from the task, not from the example.",
+        "Write two or three small tests, each with its own input rows, and assert the exact text or value.",
+        "Columns, names and values come from the task.",
     ],
     "docs": [
         "Mention only files, functions and parameters shown above, nothing of the example.",
@@ -78,7 +79,7 @@ class DraftSession:
         written = []
         for role in [self.job.task.role, *self.job.task.also]:
             for target in self.targets(role):
-                if not (role == "tests" and feedback and self.redraw(target, number, feedback)):
+                if not (role == "tests" and self.redraw(target, number, feedback)):
                     self.redraws = 0
                     self.draft(role, target, number)
                 self.last[target] = (self.job.worktree / target).read_text(encoding="utf-8", errors="replace")
@@ -96,7 +97,7 @@ class DraftSession:
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
-        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number)
+        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
         prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
         opening = opening_of(target, start)
         answer = self.ask(prompt, opening, target, number)
@@ -105,19 +106,26 @@ class DraftSession:
             raise ToolFailure(f"the answer holds no content for {target}")
         self.write(role, target, content)
 
-    def redraw(self, target: str, number: int, feedback: Feedback) -> bool:
-        """Keep the tests of the last draft that passed, draw the others again; False when a fresh draft is due."""
-        failed = failed_tests(feedback.failures, target)
-        plan = plan_redraw(self.last.get(target, ""), failed) if failed else None
-        if plan is None or self.handle.kind != "embedded" or self.redraws >= MAX_REDRAWS:
+    def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:
+        """Draw single tests: first one a scenario, later those that failed; False when a whole draft is due."""
+        if self.handle.kind != "embedded" or self.redraws > MAX_REDRAWS:
+            return False
+        start = skeleton(self.job, "tests", target)
+        packet = one_example(gather(self.job, "tests", recipes=1, around=4, brief=True), "tests", number, start)
+        plan: Redraw | None = None
+        if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
+            plan = Redraw(kept=start.removesuffix("def test_").rstrip() + "\n", heads=scenario_heads(packet.story))
+        elif feedback:
+            failed = failed_tests(feedback.failures, target)
+            plan = plan_redraw(self.last.get(target, ""), failed, self.redraws > 0) if failed else None
+        if plan is None:
             return False
         self.redraws += 1
-        packet = one_example(gather(self.job, "tests", recipes=1, around=4, brief=True), "tests", number)
         prompt = draft_prompt(packet, target, RULES["tests"], self.hints)
         text = plan.kept
         for name, head in plan.heads.items():
             opening = opening_of(target, f"{text}\n\n{head}\n")
-            answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```"])
+            answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```", "\ndef "])
             function = one_function(f"{head}\n{answer[len(opening) :]}", name)
             text = f"{text}\n\n{function or head + PENDING}"
         self.write("tests", target, text)
@@ -181,10 +189,13 @@ class DraftSession:
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
 
 
-def one_example(packet: Packet, role: Role, number: int) -> Packet:
+def one_example(packet: Packet, role: Role, number: int, start: str) -> Packet:
     """A small model copies its example, its data too: the project's own test first, the cookbook's every other time."""
     if role != "tests" or not packet.recipes:
         return packet
+    if SCAFFOLD in start and number % 2:
+        plain = [file for file in packet.files if role_of_path(file.path) != "tests" or file.path in packet.task.files]
+        return packet.model_copy(update={"recipes": [], "files": plain})
     own = [
         file
         for file in packet.files

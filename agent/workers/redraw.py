@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterable
 
 from pydantic import BaseModel
+
+from ..documents.models import Story
 
 FAILED = re.compile(r"^(?P<path>[^\s:]+\.py)::(?:\w+::)*(?P<name>test_\w+)(?:\[.*?\])? (?:failed|error)\b", re.M)
 IDLE = re.compile(r"^(?P<path>[^\s:]+\.py): (?:\w+::)*(?P<name>test_\w+) asserts nothing", re.M)
@@ -42,19 +45,28 @@ def failed_tests(failures: Iterable[str], path: str) -> set[str]:
     return names
 
 
-def plan_redraw(source: str, failed: set[str]) -> Redraw | None:
-    """What to keep and what to draw again; None when nothing passed or the draft cannot be taken apart."""
+def plan_redraw(source: str, failed: set[str], even_all: bool = False) -> Redraw | None:
+    """What to keep and what to draw again.
+
+    Args:
+        source: The draft.
+        failed: The names of its tests that failed.
+        even_all: Go on also when none passed.
+
+    Returns:
+        None when the draft cannot be taken apart.
+    """
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
         return None
     tests = [node for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     again = [node for node in tests if node.name in failed]
-    if not again or len({node.name for node in again}) != len(failed) or len(again) == len(tests):
+    if not again or len({node.name for node in again}) != len(failed) or (len(again) == len(tests) and not even_all):
         return None
     lines = source.splitlines()
-    heads = {node.name: "\n".join(lines[first_line(node) : node.body[0].lineno - 1]) for node in again}
-    if any(not head.rstrip().endswith(":") for head in heads.values()):
+    heads = {node.name: "\n".join(lines[first_line(node) : head_end(node)]) for node in again}
+    if any(not head.rstrip().endswith((":", '"""')) for head in heads.values()):
         return None
     for node in reversed(again):
         del lines[first_line(node) : node.end_lineno]
@@ -64,6 +76,24 @@ def plan_redraw(source: str, failed: set[str]) -> Redraw | None:
 def first_line(node: ast.FunctionDef) -> int:
     """Index of a function's first line, its decorators included."""
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+
+
+def head_end(node: ast.FunctionDef) -> int:
+    """Index of the line after a function's signature and docstring."""
+    if ast.get_docstring(node) is not None and len(node.body) > 1:
+        return node.body[0].end_lineno or node.lineno
+    return node.body[0].lineno - 1
+
+
+def scenario_heads(story: Story) -> dict[str, str]:
+    """A test to draw for each acceptance scenario of a story: its name, and its signature with the scenario below."""
+    heads = {}
+    for scenario in story.scenarios:
+        name = f"test_{re.sub(r'[^a-z0-9]+', '_', story.key.lower())}_scenario_{scenario.number}"
+        said = " ".join(scenario.text.replace("**", "").replace("\\", "").replace('"""', "").split())
+        text = textwrap.wrap(said.rstrip('"') + ("" if said.endswith(".") else "."), 110)
+        heads[name] = "\n    ".join([f"def {name}():", f'"""{text[0]}', *text[1:]]) + '"""'
+    return heads
 
 
 def one_function(text: str, name: str) -> str | None:

@@ -19,10 +19,12 @@ class Signature:
         plain: Whether all artifacts are files that a test can write and read as text.
         defaults: Parameter -> its default as source text.
         returns: The annotation of what it returns; empty without one.
+        columns: Names the body looks up in brackets (`row["status"]`), in order.
     """
 
     def __init__(self, node: ast.FunctionDef) -> None:
         self.name = node.name
+        self.columns = columns_of(node)
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
         self.parameters: list[str] = []
@@ -40,6 +42,21 @@ class Signature:
         self.defaults = defaults_of(node)
         returns = ast.unparse(node.returns) if node.returns else "None"
         self.returns = "" if returns in ("None", "dsl.ContainerSpec") else returns
+
+
+def columns_of(node: ast.FunctionDef) -> list[str]:
+    """The string keys a function reads with `name["key"]`: for rows of a table, its columns."""
+    reads = [
+        item
+        for item in ast.walk(node)
+        if isinstance(item, ast.Subscript)
+        and isinstance(item.ctx, ast.Load)
+        and isinstance(item.value, ast.Name)
+        and isinstance(item.slice, ast.Constant)
+        and isinstance(item.slice.value, str)
+    ]
+    reads.sort(key=lambda item: (item.lineno, item.col_offset))
+    return list(dict.fromkeys(str(item.slice.value) for item in reads if isinstance(item.slice, ast.Constant)))
 
 
 def defaults_of(node: ast.FunctionDef) -> dict[str, str]:
@@ -79,27 +96,29 @@ def find_component(source: str, name: str) -> Signature | None:
 
 
 def run_helper(signature: Signature) -> str:
-    """A test helper `run` that calls the component; empty when the signature does not fix it.
+    """A test helper `run` that calls the component in a folder of its own; empty when the signature does not fix it.
 
     Each input artifact is a text, in the order of the signature. With one output artifact the helper returns its text,
-    with several a tuple of texts; plain parameters go through by name.
+    with several a tuple of texts; plain parameters go through by name. It needs no fixture, so a test is one line.
     """
     if not signature.plain or not signature.inputs or not signature.outputs:
         return ""
     single = len(signature.inputs) == 1
     texts = ["text"] if single else [f"{name}_text" for name in signature.inputs]
-    head = ["tmp_path", *texts] + (["**parameters"] if signature.parameters else [])
+    head = texts + (["**parameters"] if signature.parameters else [])
     lines = [f"def run({', '.join(head)}):"]
-    for (name, kind), text in zip(signature.inputs.items(), texts, strict=True):
-        lines.append(f'    (tmp_path / "{name}.csv").write_text({text})')
-        lines.append(f'    {name} = dsl.{kind}(name="{name}", uri=str(tmp_path / "{name}.csv"))')
-    for name, kind in signature.outputs.items():
-        lines.append(f'    {name} = dsl.{kind}(name="{name}", uri=str(tmp_path / "{name}.csv"))')
+    if signature.columns and single:
+        sample = ",".join(signature.columns)
+        lines.append(f'    """Runs {signature.name} on a CSV text; its first line is the header, such as {sample}."""')
+    lines.append("    with TemporaryDirectory() as folder:")
+    for name, kind in [*signature.inputs.items(), *signature.outputs.items()]:
+        lines.append(f'        {name} = dsl.{kind}(name="{name}", uri=f"{{folder}}/{name}.csv")')
+    for name, text in zip(signature.inputs, texts, strict=True):
+        lines.append(f"        Path({name}.path).write_text({text})")
     passed = [f"{name}={name}" for name in [*signature.inputs, *signature.outputs]]
     passed += ["**parameters"] if signature.parameters else []
-    lines.append(f"    {signature.name}.python_func({', '.join(passed)})")
-    read = [f'(tmp_path / "{name}.csv").read_text()' for name in signature.outputs]
-    lines.append(f"    return {', '.join(read)}")
+    lines.append(f"        {signature.name}.python_func({', '.join(passed)})")
+    lines.append(f"        return {', '.join(f'Path({name}.path).read_text()' for name in signature.outputs)}")
     return "\n".join(lines) + "\n"
 
 

@@ -71,12 +71,13 @@ def tests_start(job: Job, target: str) -> str:
         return ""
     lines = [f"from {module} import {', '.join(names)}" for module, (_, names) in sorted(named.items())]
     pipeline = is_pipeline(job, named)
-    start = TEST_IMPORTS[pipeline] + "\n" + "\n".join(lines) + "\n\n\n"
     names = [name for _, group in named.values() for name in group]
     if pipeline:
         helper = compile_helper(names[0]) if len(names) == 1 else ""
     else:
         helper = helper_for(job, named)
+    standard = "from pathlib import Path\nfrom tempfile import TemporaryDirectory\n\n" if "Path(" in helper else ""
+    start = standard + TEST_IMPORTS[pipeline] + "\n" + "\n".join(lines) + "\n\n\n"
     return start + (helper + "\n\ndef test_" if helper else "")
 
 

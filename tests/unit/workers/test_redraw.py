@@ -2,7 +2,7 @@
 
 from kfpilot.agent.workers.redraw import failed_tests, one_function, plan_redraw
 
-DRAFT = '''import pytest
+DRAFT = """import pytest
 
 from jobs.keep import keep
 
@@ -22,7 +22,7 @@ def test_drops(text):
 
 def test_is_empty():
     run("")
-'''
+"""
 
 
 def test_names_come_from_the_findings():

@@ -54,14 +54,14 @@ def test_the_helper_calls_the_component_and_reads_its_output(tmp_path):
     """The helper is run for real, against a function of the component's form."""
     helper = run_helper(find_component(SOURCE, "keep"))
     (tmp_path / "t.py").write_text(
-        "from pathlib import Path\n"
+        "from pathlib import Path\nfrom tempfile import TemporaryDirectory\n"
         "class dsl:\n"
         "    class Dataset:\n"
         "        def __init__(self, name, uri): self.path = uri\n"
         "class keep:\n"
         "    def python_func(rows, kept, low=0, name=''): open(kept.path, 'w').write(open(rows.path).read() + name)\n"
         f"{helper}\n"
-        f"assert run(Path({str(tmp_path)!r}), 'a,b\\n', name='n') == 'a,b\\nn'\n"
+        "assert run('a,b\\n', name='n') == 'a,b\\nn'\n"
     )
     assert subprocess.run([sys.executable, str(tmp_path / "t.py")]).returncode == 0
 
