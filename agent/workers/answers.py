@@ -25,3 +25,26 @@ def file_from(answer: str, path: str) -> str | None:
         blocks = [match.group("body") for match in FENCE.finditer(answer)]
         text = max(blocks, key=len, default="").strip("\n").rstrip()
     return text + "\n" if text.strip() else None
+
+
+def copied_from(example: str, content: str) -> list[str]:
+    """Sentences of an example, which is about another project, that an answer repeats word for word.
+
+    Args:
+        example: The recipe that was shown.
+        content: The page that came of it.
+
+    Returns:
+        The repeated lines of prose; headings, tables, lists of commands and short lines are form, not content.
+    """
+    known = {line.strip() for line in example.splitlines() if is_prose(line)}
+    return [line.strip() for line in content.splitlines() if is_prose(line) and line.strip() in known]
+
+
+def is_prose(line: str) -> bool:
+    """A line of at least five words that is no heading, table, command or code."""
+    return (
+        len(line.split()) >= 5
+        and not line.startswith(("    ", "\t"))
+        and line.strip()[:1] not in ("#", "|", "`", "$", "")
+    )

@@ -12,7 +12,7 @@ from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
-from .answers import file_from
+from .answers import copied_from, file_from
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
@@ -104,6 +104,13 @@ class DraftSession:
         content = file_from(answer, target)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
+        copied = (
+            [line for recipe in packet.recipes for line in copied_from(recipe.text, content)] if role == "docs" else []
+        )
+        if copied:
+            raise ToolFailure(
+                f"the page repeats a sentence of the example, which is about another project: {copied[0]}"
+            )
         self.write(role, target, content)
 
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:

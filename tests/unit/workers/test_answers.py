@@ -1,4 +1,4 @@
-from kfpilot.agent.workers.answers import file_from
+from kfpilot.agent.workers.answers import copied_from, file_from
 
 
 def test_the_longest_block_is_the_file():
@@ -25,3 +25,12 @@ def test_markdown_loses_a_fence_around_all_of_it():
 
 def test_an_empty_answer_is_no_page():
     assert file_from("  \n", "README.md") is None
+
+
+def test_a_sentence_of_the_example_is_found_and_its_form_is_not():
+    example = (
+        "# Warm days\n\nThe number of warm readings, as an integer.\n\n"
+        "| Name | Type | Default | Meaning |\n\n    mkdir -p build now then there\n"
+    )
+    assert copied_from(example, example) == ["The number of warm readings, as an integer."]
+    assert copied_from(example, "# Orders\n\nThe number of orders, as an integer value.\n") == []
