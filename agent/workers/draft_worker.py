@@ -13,6 +13,7 @@ from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from .answers import copied_from, file_from
+from .extend import extension, joined
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
@@ -71,6 +72,11 @@ class DraftSession:
         self.last: dict[str, str] = {}
         self.redraws = 0
 
+    @property
+    def prefills(self) -> bool:
+        """Whether the model goes on with an answer that was begun for it."""
+        return self.handle.kind == "embedded"
+
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Draft each file that the task names."""
         if feedback:
@@ -99,9 +105,13 @@ class DraftSession:
         start = skeleton(self.job, role, target)
         packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
         prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
-        opening = opening_of(target, start)
+        # Every other draft writes the file anew, in case the task asks for more than new steps.
+        extended = extension(self.job, target) if role == "code" and number % 2 and self.prefills else None
+        opening = opening_of(target, extended.head if extended else start)
         answer = self.ask(prompt, opening, target, number)
         content = file_from(answer, target)
+        if content and extended:
+            content = joined(extended, content)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
         copied = (
@@ -115,7 +125,7 @@ class DraftSession:
 
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:
         """Draw single tests: first one a scenario, later those that failed; False when a whole draft is due."""
-        if self.handle.kind != "embedded" or self.redraws > MAX_REDRAWS:
+        if not self.prefills or self.redraws > MAX_REDRAWS:
             return False
         start = skeleton(self.job, "tests", target)
         packet = one_example(gather(self.job, "tests", recipes=1, around=4, brief=True), "tests", number, start)
@@ -163,7 +173,7 @@ class DraftSession:
         from ..models.failures import model_error
         from ..models.usage import usage_of
 
-        prefill = self.handle.kind == "embedded"
+        prefill = self.prefills
         messages: list[Any] = [SystemMessage(render("draft_system.md"))]
         messages.append(HumanMessage(prompt if prefill or not opening else f"{prompt}\nStart like this:\n{opening}"))
         if prefill and opening:
@@ -172,7 +182,7 @@ class DraftSession:
             "temperature": FIRST_TEMPERATURE if number == 1 else LATER_TEMPERATURE,
             "max_tokens": MAX_TOKENS,
         }
-        if self.handle.kind == "embedded":
+        if prefill:
             settings |= {
                 "seed": 1000 * number + 7,
                 "top_p": 0.95,

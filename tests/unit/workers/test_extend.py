@@ -1,0 +1,75 @@
+"""Adding steps to a pipeline: nothing that is there can get lost."""
+
+import pytest
+from kfpilot.agent.documents.models import Feature, Task, TaskList
+from kfpilot.agent.planner.models import PlannedTask
+from kfpilot.agent.settings import Settings
+from kfpilot.agent.workers.extend import extension, joined
+from kfpilot.agent.workers.job import Job
+
+COMPONENT = "from kfp import dsl\n\n\n@dsl.component\ndef {name}(n: int) -> int:\n    return n\n"
+PIPELINE = '''"""Pipeline."""
+
+from kfp import dsl
+
+from jobs.load import load
+
+
+@dsl.pipeline
+def daily(n: int):
+    """Runs daily."""
+    loaded = load(n=n)
+    loaded.set_memory_limit("1Gi")
+'''
+
+
+@pytest.fixture
+def job(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    for name in ("load", "keep", "count"):
+        (tmp_path / f"jobs/{name}.py").write_text(COMPONENT.format(name=name))
+    (tmp_path / "daily.py").write_text(PIPELINE)
+
+    def make(title):
+        task = Task(key="T1", id="T1", line=1, title=title, files=["daily.py"])
+        feature = Feature(
+            name="f", root=tmp_path, directory=tmp_path, tasks=TaskList(path=tmp_path / "t.md", tasks=[task])
+        )
+        planned = PlannedTask(id="T1", title=title, role="code", files=["daily.py"])
+        return Job(
+            task=planned, feature=feature, worktree=tmp_path, base="HEAD", settings=Settings(), emit=lambda event: None
+        )
+
+    return make
+
+
+def test_the_file_goes_on_with_the_first_component_the_pipeline_does_not_call(job):
+    found = extension(job("Add `keep` after `load`, then `count`, in daily.py"), "daily.py")
+    assert found.head.endswith('    loaded.set_memory_limit("1Gi")\n    keep_task = keep(')
+    assert "from jobs.load import load\nfrom jobs.keep import keep\nfrom jobs.count import count\n" in found.head
+    whole = joined(found, found.head + "n=loaded.output)\n    count(n=keep_task.output)\n")
+    assert whole.startswith('"""Pipeline."""') and whole.endswith("count(n=keep_task.output)\n")
+    compile(whole, "daily.py", "exec")
+
+
+def test_a_return_stays_last(job, tmp_path):
+    source = (
+        PIPELINE.replace("(n: int)", "(n: int) -> int").rstrip() + "\n    return loaded.output\n\n\nNAME = 'daily'\n"
+    )
+    (tmp_path / "daily.py").write_text(source)
+    found = extension(job("Add the step `keep` to daily.py"), "daily.py")
+    whole = joined(found, found.head + "n=loaded.output)\n")
+    assert whole.index("keep_task") < whole.index("return loaded.output") < whole.index("NAME")
+    compile(whole, "daily.py", "exec")
+
+
+@pytest.mark.parametrize(
+    "title", ["Rename the pipeline in daily.py", "Add a docstring to daily.py", "Add `load` to daily.py"]
+)
+def test_no_guess_where_the_task_names_no_new_step(job, title):
+    assert extension(job(title), "daily.py") is None
+
+
+def test_no_guess_between_two_pipelines(job, tmp_path):
+    (tmp_path / "daily.py").write_text(PIPELINE + "\n\n@dsl.pipeline\ndef other():\n    load(n=1)\n")
+    assert extension(job("Add `keep` to daily.py"), "daily.py") is None
