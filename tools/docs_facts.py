@@ -9,6 +9,8 @@ from pathlib import Path
 from . import search
 
 NAME = re.compile(r"`([A-Za-z_][A-Za-z0-9_]*)(?:\(\))?`")
+SNAKE = re.compile(r"(?<![\w/.`(-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/`.(-]*[/.(]\w)")
+"""A word with an underscore in plain text: nobody writes one that is no name of something."""
 ROW = re.compile(r"^\s*\|(.+)\|\s*$")
 RULE = re.compile(r"^[\s:|-]+$")
 NO_DEFAULT = re.compile(r"\W*(?:(?:none|no|not|required|mandatory|must|n/a)\b.*)?", re.I | re.S)
@@ -24,8 +26,8 @@ def fact_problems(root: Path, path: str) -> list[str]:
         path: The page, relative to it.
 
     Returns:
-        One sentence each, with its line. Looked at are names in backticks that have an underscore or stand first in a
-        table row, and the column `Default` of tables whose rows begin with a parameter.
+        One sentence each, with its line. Looked at are names that have an underscore, names in backticks that stand
+        first in a table row, and the column `Default` of tables whose rows begin with a parameter.
     """
     text = (root / path).read_text(encoding="utf-8", errors="replace")
     known = words_of(root, path)
@@ -41,6 +43,8 @@ def fact_problems(root: Path, path: str) -> list[str]:
         elif not columns:
             columns = [cell.lower().strip("* ") for cell in cells]
         names = {name for name in NAME.findall(line) if "_" in name}
+        if not line.startswith(("    ", "\t")):
+            names |= set(SNAKE.findall(re.sub(r"`[^`]*`|https?://\S+|\]\([^)]*\)", " ", line)))
         first = NAME.fullmatch(cells[0]) if cells else None
         if first:
             names.add(first.group(1))

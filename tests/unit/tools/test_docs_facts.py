@@ -61,3 +61,13 @@ def test_wrong_defaults_are_told_with_the_right_one(page, name, default):
 
 def test_commands_plain_words_and_code_blocks_are_no_business_of_ours(page):
     assert page("Run `kubectl` or `pip`.\n\n```python\nno_such_thing()\n```\n\nSee `daily()`.\n") == []
+
+
+def test_a_name_in_bold_or_plain_text_counts_too(page):
+    problems = page("# Daily\n\n- **total_amount**: what it came to, beside num_orders.\n")
+    assert [problem.split("`")[1] for problem in problems] == ["num_orders", "total_amount"]
+
+
+def test_links_paths_and_indented_commands_do_not_count(page):
+    text = "See [it](https://example.org/some_page), docs/some_page.md, some_file.yaml.\n\n    run some_tool\n"
+    assert page(text) == []
