@@ -32,7 +32,11 @@ def fact_problems(root: Path, path: str) -> list[str]:
     text = (root / path).read_text(encoding="utf-8", errors="replace")
     known = words_of(root, path)
     signatures = functions_of(root)
-    spoken = {name for name in NAME.findall(text) if name in signatures}
+    # KFP writes names with hyphens, and a page may name only the file.
+    said = {name.replace("-", "_") for name in re.findall(r"`([\w-]+)(?:\(\))?`", text)} | set(
+        re.findall(r"(\w+)\.py\b", text)
+    )
+    spoken = {name for name in said if name in signatures}
     problems: list[str] = []
     columns: list[str] = []
     for number, line in prose(text):

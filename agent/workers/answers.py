@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 FENCE = re.compile(r"^(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n(?P<body>.*?)(?:^(?P=mark)[ \t]*$|\Z)", re.M | re.S)
+BACKTICKED = re.compile(r"`([A-Za-z_][\w-]*)`")
+WORDS = re.compile(r"[A-Za-z_]\w*")
 WRAPPED = re.compile(r"\A\s*```(?:markdown|md)?[ \t]*\n(?P<body>.*?)\n?```\s*\Z", re.S)
 
 
@@ -27,24 +29,27 @@ def file_from(answer: str, path: str) -> str | None:
     return text + "\n" if text.strip() else None
 
 
-def copied_from(example: str, content: str) -> list[str]:
-    """Sentences of an example, which is about another project, that an answer repeats word for word.
+def copied_from(example: str, content: str, known: set[str]) -> list[str]:
+    """What a page has taken over from the example it was shown, which is about another project.
 
     Args:
-        example: The recipe that was shown.
+        example: The recipe.
         content: The page that came of it.
+        known: Every word of the repository the page is for.
 
     Returns:
-        The repeated lines of prose; headings, tables, lists of commands and short lines are form, not content.
+        Phrases of five words that both have, and names in backticks that only the example knows. Headings, tables,
+        commands and code are form, not content.
     """
-    known = {line.strip() for line in example.splitlines() if is_prose(line)}
-    return [line.strip() for line in content.splitlines() if is_prose(line) and line.strip() in known]
+    phrases = {phrase for line in example.splitlines() for phrase in phrases_of(line)}
+    copied = [phrase for line in content.splitlines() for phrase in phrases_of(line) if phrase in phrases]
+    names = set(BACKTICKED.findall(example)) & set(BACKTICKED.findall(content))
+    return list(dict.fromkeys(copied)) + sorted(f"`{name}`" for name in names if not set(WORDS.findall(name)) & known)
 
 
-def is_prose(line: str) -> bool:
-    """A line of at least five words that is no heading, table, command or code."""
-    return (
-        len(line.split()) >= 5
-        and not line.startswith(("    ", "\t"))
-        and line.strip()[:1] not in ("#", "|", "`", "$", "")
-    )
+def phrases_of(line: str) -> list[str]:
+    """Every five words in a row of a line of prose, in lower case."""
+    if line.startswith(("    ", "\t")) or line.strip()[:1] in ("#", "|", "`", "$", ""):
+        return []
+    words = [word.lower() for word in WORDS.findall(line)]
+    return [" ".join(words[at : at + 5]) for at in range(len(words) - 4)]

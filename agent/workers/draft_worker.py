@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...tools.docs_facts import words_of
 from ...tools.files import Workspace
 from ..errors import ToolFailure
 from ..events import ModelCalled
@@ -42,7 +43,7 @@ RULES: dict[str, list[str]] = {
         "Columns, names and values come from the task.",
     ],
     "docs": [
-        "Mention only files, functions and parameters shown above, nothing of the example.",
+        "Mention only files, functions, parameters and columns shown above.",
         "A parameter without a default has - in the column Default.",
         "Be short: at most 40 lines.",
     ],
@@ -104,6 +105,9 @@ class DraftSession:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
         packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
+        if role == "docs" and number % 2 and start.strip() != "#":
+            # With its beginning given it needs no example, and can copy nothing from one.
+            packet = packet.model_copy(update={"recipes": []})
         prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
         # Every other draft writes the file anew, in case the task asks for more than new steps.
         extended = extension(self.job, target) if role == "code" and number % 2 and self.prefills else None
@@ -114,13 +118,12 @@ class DraftSession:
             content = joined(extended, content)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
-        copied = (
-            [line for recipe in packet.recipes for line in copied_from(recipe.text, content)] if role == "docs" else []
-        )
-        if copied:
-            raise ToolFailure(
-                f"the page repeats a sentence of the example, which is about another project: {copied[0]}"
-            )
+        if role == "docs" and packet.recipes:
+            known = words_of(self.job.worktree, target)
+            copied = [part for recipe in packet.recipes for part in copied_from(recipe.text, content, known)]
+            if copied:
+                said = ", ".join(copied[:3])
+                raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
         self.write(role, target, content)
 
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:

@@ -162,6 +162,15 @@ def facts_of(source: str) -> list[str]:
     return facts
 
 
+def names_decorated(source: str, name: str) -> set[str]:
+    """The functions of a module under a decorator of that name."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return set()
+    return {node.name for node in body if isinstance(node, ast.FunctionDef) and decorated(node, name)}
+
+
 def decorated(node: ast.FunctionDef, *names: str) -> bool:
     """Whether a function has one of these decorators, as `@name`, `@dsl.name`, with or without arguments."""
     for decorator in node.decorator_list:

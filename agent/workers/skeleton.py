@@ -13,7 +13,7 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of, names_of, speaks_of
-from .scaffold import compile_helper, find_component, run_helper
+from .scaffold import compile_helper, find_component, names_decorated, run_helper
 
 Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
@@ -33,7 +33,7 @@ def skeleton(job: Job, role: Role, target: str) -> str:
     if target.endswith(".py"):
         return tests_start(job, target) if role == "tests" else code_start(job, target)
     if target.endswith(".md"):
-        return "# "
+        return page_start(job, target)
     if target.startswith(".github/workflows/"):
         return "name:"
     return ""
@@ -62,6 +62,19 @@ def usual_image(job: Job) -> str:
     found = [re.search(pattern, match.text) for match in matches]
     images = [hit.group(1) for hit in found if hit]
     return max(sorted(set(images)), key=images.count, default="python:3.11")
+
+
+def page_start(job: Job, target: str) -> str:
+    """The title of a page and the start of its first sentence, when it is about one pipeline or component."""
+    stem = Path(target).stem.lower().replace("-", "_")
+    for path in search.files(job.worktree, glob="*.py"):
+        if role_of_path(path) != "code":
+            continue
+        source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+        for kind in ("pipeline", "component"):
+            if stem in names_decorated(source, kind):
+                return f"# {stem.replace('_', ' ').capitalize()}\n\nThe {kind} `{stem}` in `{path}`"
+    return "# "
 
 
 def tests_start(job: Job, target: str) -> str:

@@ -71,3 +71,8 @@ def test_a_name_in_bold_or_plain_text_counts_too(page):
 def test_links_paths_and_indented_commands_do_not_count(page):
     text = "See [it](https://example.org/some_page), docs/some_page.md, some_file.yaml.\n\n    run some_tool\n"
     assert page(text) == []
+
+
+@pytest.mark.parametrize("named", ["`jobs/daily.py`", "the step `daily`"])
+def test_the_function_is_known_by_its_file_too(page, named):
+    assert "default of `uri`" in page(table("uri", '`"a.csv"`').replace("`daily`", named))[0]

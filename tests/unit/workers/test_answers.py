@@ -27,10 +27,34 @@ def test_an_empty_answer_is_no_page():
     assert file_from("  \n", "README.md") is None
 
 
-def test_a_sentence_of_the_example_is_found_and_its_form_is_not():
-    example = (
-        "# Warm days\n\nThe number of warm readings, as an integer.\n\n"
-        "| Name | Type | Default | Meaning |\n\n    mkdir -p build now then there\n"
-    )
-    assert copied_from(example, example) == ["The number of warm readings, as an integer."]
-    assert copied_from(example, "# Orders\n\nThe number of orders, as an integer value.\n") == []
+EXAMPLE = """# Warm days
+
+1. `keep_warm` keeps the readings that are at least as warm as `minimum`.
+
+| Name | Type | Default | Meaning |
+
+    mkdir -p build now then there
+"""
+
+
+def test_phrases_and_names_of_the_example_are_found_and_its_form_is_not():
+    page = """# Orders
+
+2. `select` keeps the rows that are at least as warm as `minimum`.
+
+| Name | Type | Default | Meaning |
+
+    mkdir -p build now then there
+"""
+    copied = copied_from(EXAMPLE, page, {"select"})
+    assert copied == [
+        "that are at least as",
+        "are at least as warm",
+        "at least as warm as",
+        "least as warm as minimum",
+        "`minimum`",
+    ]
+
+
+def test_what_the_repository_knows_is_its_own():
+    assert copied_from(EXAMPLE, "# Orders\n\nIt keeps orders over `minimum`.\n", {"minimum"}) == []
