@@ -58,8 +58,8 @@ def fact_problems(root: Path, path: str) -> list[str]:
         ]
         if first and "default" in columns and not RULE.match(line):
             at = columns.index("default")
-            said = cells[at] if at < len(cells) else ""
-            problems += default_problem(number, first.group(1), said, {name: signatures[name] for name in spoken})
+            value = cells[at] if at < len(cells) else ""
+            problems += default_problem(number, first.group(1), value, {name: signatures[name] for name in spoken})
     return problems
 
 

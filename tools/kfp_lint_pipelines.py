@@ -185,13 +185,14 @@ class Pipeline:
         return list(found.items())
 
     def _check(self, node: ast.AST) -> Iterator[tuple[int, str]]:
-        for target in node.targets if isinstance(node, ast.Assign) else []:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        for target in targets:
             place = target.value if isinstance(target, ast.Subscript) else target
             if not isinstance(place, ast.Attribute) or place.attr not in ("inputs", "outputs", "output"):
                 continue
             if self._is_task(place.value):
                 yield (
-                    node.lineno,
+                    target.lineno,
                     f"K21: `{ast.unparse(target)} = …` does not wire anything: what a step gets is fixed by its call. "
                     f"Pass the value by keyword where `{ast.unparse(place.value)}` is made, and remove this line.",
                 )

@@ -18,8 +18,8 @@ from .extend import extension, joined
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for
+from .pages import facts_of
 from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
-from .scaffold import facts_of
 from .skeleton import components_for, skeleton
 from .templates import render
 
@@ -162,7 +162,7 @@ class DraftSession:
     def facts(self, role: Role, target: str, packet: Packet) -> list[str]:
         """What the files in question say, for rules that only this task has."""
         if role == "docs":
-            shown = [file.path for file in packet.files if file.path.endswith(".py")][:2]
+            shown = [file.path for file in packet.files if file.path.endswith(".py")]
             sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
             return [fact for source in sources for fact in facts_of(source)]
         if (self.job.worktree / target).is_file():

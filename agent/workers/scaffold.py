@@ -131,46 +131,6 @@ def compile_helper(pipeline: str) -> str:
 """
 
 
-def facts_of(source: str) -> list[str]:
-    """What a page on a module's pipelines and components must say, one sentence each, read from the code."""
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError):
-        return []
-    imported = {alias.asname or alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    facts = []
-    for node in body:
-        if not isinstance(node, ast.FunctionDef) or not decorated(node, "component", "pipeline"):
-            continue
-        signature = Signature(node)
-        kinds = {item.arg: ast.unparse(item.annotation) for item in node.args.args if item.annotation}
-        told = [
-            f"`{name}` ({kinds.get(name, 'any')}, {'default ' + default if default else 'no default'})"
-            for name in signature.parameters
-            for default in [signature.defaults.get(name, "")]
-        ]
-        facts.append(f"The parameters of `{node.name}`: {', '.join(told) or 'none'}.")
-        calls = [item for item in ast.walk(node) if isinstance(item, ast.Call) and isinstance(item.func, ast.Name)]
-        steps = [
-            call.func.id
-            for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset))
-            if isinstance(call.func, ast.Name)
-        ]
-        steps = [name for name in dict.fromkeys(steps) if name in imported]
-        if steps and decorated(node, "pipeline"):
-            facts.append(f"The steps of `{node.name}`, in order: {', '.join(f'`{name}`' for name in steps)}.")
-    return facts
-
-
-def names_decorated(source: str, name: str) -> set[str]:
-    """The functions of a module under a decorator of that name."""
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError):
-        return set()
-    return {node.name for node in body if isinstance(node, ast.FunctionDef) and decorated(node, name)}
-
-
 def decorated(node: ast.FunctionDef, *names: str) -> bool:
     """Whether a function has one of these decorators, as `@name`, `@dsl.name`, with or without arguments."""
     for decorator in node.decorator_list:

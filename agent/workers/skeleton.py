@@ -13,7 +13,8 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of, names_of, speaks_of
-from .scaffold import compile_helper, find_component, names_decorated, run_helper
+from .pages import page_head
+from .scaffold import compile_helper, find_component, run_helper
 
 Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
@@ -65,15 +66,14 @@ def usual_image(job: Job) -> str:
 
 
 def page_start(job: Job, target: str) -> str:
-    """The title of a page and the start of its first sentence, when it is about one pipeline or component."""
+    """The start of a page that is named after one pipeline or component; else only that of its title."""
     stem = Path(target).stem.lower().replace("-", "_")
     for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) != "code":
-            continue
-        source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
-        for kind in ("pipeline", "component"):
-            if stem in names_decorated(source, kind):
-                return f"# {stem.replace('_', ' ').capitalize()}\n\nThe {kind} `{stem}` in `{path}`"
+        if role_of_path(path) == "code":
+            source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+            head = page_head(source, stem, path)
+            if head:
+                return head
     return "# "
 
 

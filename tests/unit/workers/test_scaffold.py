@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from kfpilot.agent.workers.scaffold import as_step, components_of, facts_of, find_component, run_helper
+from kfpilot.agent.workers.pages import facts_of, page_head
+from kfpilot.agent.workers.scaffold import as_step, components_of, find_component, run_helper
 
 SOURCE = '''from kfp import dsl
 from kfp.dsl import Dataset, Input, Metrics, Output
@@ -85,3 +86,19 @@ def test_facts_name_parameters_defaults_and_steps():
     assert "The parameters of `add`: `a` (int, no default), `b` (int, default 2)." in facts
     assert "The parameters of `report`: `day` (str, no default), `low` (float, default 1.5)." in facts
     assert "The steps of `report`, in order: `keep`, `add`." in facts
+
+
+def test_a_page_begins_with_what_the_code_says():
+    source = "from jobs.keep import keep, add\n" + SOURCE.replace(
+        '"""Reports."""', '"""Reports.\n\n    Args:\n        day: The day.\n    """'
+    )
+    head = page_head(source, "report", "jobs/report.py")
+    assert head.startswith("# Report\n\nThe pipeline `report` is in `jobs/report.py`. Reports.\n")
+    assert "| `day` | str | - | The day. |\n| `low` | float | `1.5` |  |" in head
+    assert head.endswith("## Steps\n\n1. `keep`")
+    assert page_head(source, "plain", "jobs/report.py") == ""
+
+
+def test_the_columns_a_component_writes_are_a_fact():
+    source = '@dsl.component\ndef table(rows: dsl.Input[dsl.Dataset]):\n    write(["customer", "total"])\n'
+    assert facts_of(source) == ["The columns that `table` writes: `customer`, `total`."]

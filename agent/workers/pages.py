@@ -1,0 +1,110 @@
+"""The part of a documentation page that the code fixes: title, parameters, defaults, docstrings and steps."""
+
+from __future__ import annotations
+
+import ast
+
+from .scaffold import Signature, decorated
+
+
+def page_head(source: str, name: str, path: str) -> str:
+    """How a page on a pipeline or component begins; it ends where the first step or the next section is due.
+
+    Args:
+        source: The module.
+        name: The function the page is about.
+        path: The module's file, relative to the repository.
+
+    Returns:
+        Empty when the module has no pipeline or component of that name.
+    """
+    node = next((item for item in functions(source) if item.name == name), None)
+    if node is None:
+        return ""
+    kind = "pipeline" if decorated(node, "pipeline") else "component"
+    parts = [f"# {name.replace('_', ' ').capitalize()}", f"The {kind} `{name}` is in `{path}`."]
+    about = summary_of(node)
+    if about:
+        parts[-1] += f" {about}"
+    rows = parameter_rows(node)
+    if rows:
+        head = ["| Name | Type | Default | Meaning |", "|---|---|---|---|"]
+        parts += ["## Parameters", "\n".join([*head, *rows])]
+    steps = steps_of(source, node) if kind == "pipeline" else []
+    parts.append("## Steps\n\n1. `" + steps[0] + "`" if steps else "## ")
+    return "\n\n".join(parts)
+
+
+def functions(source: str) -> list[ast.FunctionDef]:
+    """The pipelines and components of a module."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return []
+    return [node for node in body if isinstance(node, ast.FunctionDef) and decorated(node, "component", "pipeline")]
+
+
+def summary_of(node: ast.FunctionDef) -> str:
+    """The first line of the docstring."""
+    return (ast.get_docstring(node) or "").split("\n")[0].strip()
+
+
+def parameter_rows(node: ast.FunctionDef) -> list[str]:
+    """A table row for each parameter: name, annotation, default (`-` for none), what the docstring says."""
+    import docstring_parser
+
+    meanings = {
+        item.arg_name: item.description for item in docstring_parser.parse(ast.get_docstring(node) or "").params
+    }
+    defaults = Signature(node).defaults
+    rows = []
+    for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
+        kind = ast.unparse(argument.annotation) if argument.annotation else ""
+        default = f"`{defaults[argument.arg]}`" if argument.arg in defaults else "-"
+        meaning = " ".join((meanings.get(argument.arg) or "").split())
+        rows.append(
+            "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{argument.arg}`", kind, default, meaning)) + " |"
+        )
+    return rows
+
+
+def steps_of(source: str, node: ast.FunctionDef) -> list[str]:
+    """The imported functions a pipeline calls, in order: its steps."""
+    body = ast.parse(source).body
+    imported = {alias.asname or alias.name for item in body if isinstance(item, ast.ImportFrom) for alias in item.names}
+    calls = [item for item in ast.walk(node) if isinstance(item, ast.Call) and isinstance(item.func, ast.Name)]
+    calls.sort(key=lambda call: (call.lineno, call.col_offset))
+    names = [call.func.id for call in calls if isinstance(call.func, ast.Name)]
+    return [name for name in dict.fromkeys(names) if name in imported]
+
+
+def facts_of(source: str) -> list[str]:
+    """What a page on a module's pipelines and components must say, one sentence each, read from the code."""
+    facts = []
+    for node in functions(source):
+        signature = Signature(node)
+        kinds = {item.arg: ast.unparse(item.annotation) for item in node.args.args if item.annotation}
+        told = [
+            f"`{name}` ({kinds.get(name, 'any')}, {f'default {default}' if default else 'no default'})"
+            for name in signature.parameters
+            for default in [signature.defaults.get(name, "")]
+        ]
+        if told:
+            facts.append(f"The parameters of `{node.name}`: {', '.join(told)}.")
+        steps = steps_of(source, node) if decorated(node, "pipeline") else []
+        if steps:
+            facts.append(f"The steps of `{node.name}`, in order: {', '.join(f'`{name}`' for name in steps)}.")
+        columns = written_columns(node)
+        if columns:
+            facts.append(f"The columns that `{node.name}` writes: {', '.join(f'`{name}`' for name in columns)}.")
+    return facts
+
+
+def written_columns(node: ast.FunctionDef) -> list[str]:
+    """The first list of two or more plain names in a component's body: the header it writes."""
+    for item in ast.walk(node):
+        if isinstance(item, ast.List | ast.Tuple) and len(item.elts) > 1:
+            names = [part.value for part in item.elts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+            if len(names) == len(item.elts) and all(name.isidentifier() for name in names):
+                return names
+    return []
