@@ -144,5 +144,7 @@ def show(verdict: Verdict, console: object) -> None:
         console.print(line, highlight=False, soft_wrap=whole)
         for failure in [] if gate.passed or gate.failures == [gate.summary] else gate.failures:
             console.print(f"       {failure}", markup=False, highlight=False, soft_wrap=whole)
+        for doubt in gate.warnings:
+            console.print(f"       warning: {doubt}", markup=False, highlight=False, soft_wrap=whole)
         for unseen in gate.not_verified:
             console.print(f"       not verified here: {unseen}", markup=False, highlight=False, soft_wrap=whole)

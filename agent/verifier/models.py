@@ -19,6 +19,7 @@ class GateResult(BaseModel):
     exit_code: int | None = None
     counts: dict[str, int] = {}
     seconds: float = 0.0
+    warnings: list[str] = Field(default=[], description="What may be wrong, and does not fail the gate")
     not_verified: list[str] = Field(default=[], description="What this gate could not show on this machine")
 
 
