@@ -12,6 +12,7 @@ from ...tools.pytest_run import count_assertions
 from ...tools.tests_audit import audit
 from ..documents.models import Task
 from ..planner.paths import own_files, role_of_path, writable_for
+from .asked import asked_parameters, parameters_of
 from .context import GateContext
 from .models import GateResult
 
@@ -101,9 +102,9 @@ def missing_symbols(ctx: GateContext) -> list[str]:
         asked = CREATES.search(ctx.task.title)
         name = asked["name"] if asked and ctx.present else ""
         defined = rf"^\s*(async\s+)?(def|class)\s+{name}\b|^{name}\s*[:=]"
-        if not name or search.grep(ctx.worktree, defined, glob="*.py", limit=1):
-            return []
-        return [f"the task asks for `{name}`, and no file defines it: write it where the task says"]
+        if name and not search.grep(ctx.worktree, defined, glob="*.py", limit=1):
+            return [f"the task asks for `{name}`, and no file defines it: write it where the task says"]
+        return missing_parameters(ctx)
     symbols = [symbol.removesuffix("()") for symbol in document_task(ctx).symbols]
     words: set[str] = set()
     for path in ctx.present:
@@ -112,6 +113,17 @@ def missing_symbols(ctx: GateContext) -> list[str]:
         f"the task names `{name}`, and no changed file does: write it where the task says"
         for name in symbols
         if ctx.present and WORD.match(name) and name not in words
+    ]
+
+
+def missing_parameters(ctx: GateContext) -> list[str]:
+    """Parameters that the task gives to the component or pipeline it asks for, and that the work does not have."""
+    sources = [ctx.read(path) for path in ctx.of("*.py")]
+    have = parameters_of(sources)
+    return [
+        f"the task asks for the parameter `{name}`, and no function in the changed files has it: give it that name"
+        for name in (asked_parameters(ctx.task.title) if sources else [])
+        if name not in have
     ]
 
 

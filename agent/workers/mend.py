@@ -1,6 +1,6 @@
 """Mechanical repairs of a draft: what a tool can put right needs no further draft.
 
-They only move or remove imports; behaviour is the model's to write and the verifier's to judge.
+They only move, remove or redirect imports; behaviour is the model's to write and the verifier's to judge.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ...tools import processes
+from .imports import own_imports
 from .scaffold import decorated
 
 
@@ -24,7 +25,7 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     """
     file = root / path
     text = file.read_text(encoding="utf-8")
-    mended = call_python_func(imports_into_components(text), components)
+    mended = call_python_func(imports_into_components(own_imports(root, text)), components)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-m", "ruff"]

@@ -14,7 +14,7 @@ from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of, names_of, speaks_of
 from .pages import page_head
-from .scaffold import compile_helper, find_component, run_helper
+from .scaffold import compile_helper, components_of, find_component, run_helper
 
 Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
@@ -49,11 +49,34 @@ def first_lines(text: str) -> str:
 
 
 def code_start(job: Job, target: str) -> str:
-    """kfp's import and, when the task names the component after its file, its decorator and the start of its def."""
+    """kfp's import, what a pipeline is made of, and the start of the function the task names after its file."""
     title, stem = job.task.title, Path(target).stem
-    if re.search(r"\bcomponent\b", title, re.I) and re.search(rf"`{re.escape(stem)}\b", title):
+    named = re.search(rf"`{re.escape(stem)}\b", title)
+    kind = re.search(r"\b(component|pipeline)\b", title, re.I)
+    if named and kind and kind.group(1).lower() == "component":
         return f'from kfp import dsl\n\n\n@dsl.component(base_image="{usual_image(job)}")\ndef {stem}('
-    return "from kfp import dsl\n" if re.search(r"component|pipeline|kfp", f"{title} {target}".lower()) else ""
+    if not re.search(r"component|pipeline|kfp", f"{title} {target}".lower()):
+        return ""
+    start = "from kfp import dsl\n"
+    if kind and kind.group(1).lower() == "pipeline":
+        steps = step_imports(job)
+        start += "\n" + "\n".join(steps) + "\n" if steps else ""
+        if named and steps:
+            start += f'\n\n@dsl.pipeline(name="{stem.replace("_", "-")}")\ndef {stem}('
+    return start
+
+
+def step_imports(job: Job) -> list[str]:
+    """Imports of the components that the task names, with the path they have in this repository."""
+    words = speaks_of(job)
+    lines = []
+    for path in search.files(job.worktree, glob="*.py"):
+        if role_of_path(path) == "code":
+            source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+            names = sorted(signature.name for signature in components_of(source) if signature.name in words)
+            if names:
+                lines.append(f"from {module_of(job.worktree, path)} import {', '.join(names)}")
+    return sorted(lines)
 
 
 def usual_image(job: Job) -> str:

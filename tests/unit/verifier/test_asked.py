@@ -1,0 +1,37 @@
+"""Which parameters a task asks for in so many words."""
+
+import pytest
+from kfpilot.agent.verifier.asked import asked_parameters, parameters_of
+
+
+@pytest.mark.parametrize(
+    ("title", "names"),
+    [
+        (
+            "Write the component `keep`: takes the dataset `rows`, writes the dataset `kept`, has the float parameters "
+            "`low` (default -40.0) and `high` (default 60.0), and keeps `low <= celsius <= high`",
+            ["rows", "kept", "low", "high"],
+        ),
+        ("Create the pipeline `report` in `a.py`: parameters `uri`, `day`, and `limit`", ["uri", "day", "limit"]),
+    ],
+)
+def test_names_that_are_surely_the_functions_own(title: str, names: list[str]) -> None:
+    assert asked_parameters(title) == names
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Write the pipeline `report`: runs `keep` and counts the rows of the dataset `kept`",
+        "Add the step `load` with the parameter `day` to the pipeline",
+        "Document the pipeline and its parameter `uri`",
+        "Create the component `keep(rows)`: the column `status` decides",
+    ],
+)
+def test_what_may_be_anothers_is_not_asked_for(title: str) -> None:
+    assert asked_parameters(title) == []
+
+
+def test_parameters_are_those_of_signatures_and_keywords_not_those_of_docstrings() -> None:
+    source = 'def keep(row, *, low=1):\n    """Args:\\n        rows: all."""\n    other(day=row)\n'
+    assert parameters_of([source, "not python ("]) == {"row", "low", "day"}

@@ -1,0 +1,35 @@
+"""How a file begins, as far as documents and repository fix it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kfpilot.agent.workers.job import Job
+from kfpilot.agent.workers.skeleton import code_start
+
+HEAD = "from kfp import dsl\n\nfrom flows.read_parcels import read_parcels\n"
+
+
+def job_with(job_of: Callable[[str], Job], title: str) -> Job:
+    job = job_of("T001")
+    return replace(job, task=job.task.model_copy(update={"title": title}))
+
+
+def test_a_pipeline_begins_with_the_imports_of_the_components_its_task_names(job_of: Callable[[str], Job]) -> None:
+    job = job_with(job_of, "Write the pipeline `night_flow` in flows/night_flow.py: runs `read_parcels`")
+    start = HEAD + '\n\n@dsl.pipeline(name="night-flow")\ndef night_flow('
+    assert code_start(job, "flows/night_flow.py") == start
+
+
+def test_a_pipeline_whose_function_is_not_named_begins_with_the_imports_alone(job_of: Callable[[str], Job]) -> None:
+    job = job_with(job_of, "Write a pipeline in flows/night_flow.py that runs `read_parcels`")
+    assert code_start(job, "flows/night_flow.py") == HEAD
+
+
+def test_a_component_begins_with_its_decorator_and_the_image_of_its_neighbours(job_of: Callable[[str], Job]) -> None:
+    job = job_with(job_of, "Write the component `weigh` in flows/weigh.py")
+    start = 'from kfp import dsl\n\n\n@dsl.component(base_image="python:3.11")\ndef weigh('
+    assert code_start(job, "flows/weigh.py") == start
+
+
+def test_other_modules_begin_empty(job_of: Callable[[str], Job]) -> None:
+    assert code_start(job_with(job_of, "Write the units in flows/units.py"), "flows/units.py") == ""
