@@ -26,7 +26,7 @@ from .templates import render
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
 MAX_TOKENS = 1200
 MAX_HINTS = 3
-MAX_REDRAWS = 4
+MAX_REDRAWS = 2
 """In a row; then a whole new draft, for the name of a test may be what is wrong."""
 PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
 """Stands for a test whose new body could not be read, so that it fails and no test is lost."""
