@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     model_timeout: float = Field(default=600.0, gt=0, description="Seconds one model call may take")
     gate_timeout: float = Field(default=600.0, gt=0, description="Seconds one gate may take")
     python: Path | None = Field(default=None, description="Interpreter of the project under work; else its .venv")
+    kubernetes_version: str | None = Field(
+        default=None, pattern=r"^v?1\.\d+(\.\d+)?$", description="Version that manifests are checked for, like 1.31"
+    )
     test_command: list[str] = Field(default=[], description="More arguments for pytest")
     source_roots: list[str] = Field(default=[], description="Folders that come first on the import path; found if none")
     cache_dir: Path = Field(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from .commands import PLACEHOLDER, command_problems
+from .markdown_blocks import block_problems
 from .project_names import Project, near, parameters, parse, unknown_keywords
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Document:
                 yield from self._block(language, token.content, line + 1)
             elif token.type == "code_block":
                 yield from self._commands(token.content, line)
+            elif token.type == "html_block":
+                yield from self._html(token.content, line)
 
     # --- text -------------------------------------------------------------------------------------------------------
 
@@ -117,8 +120,15 @@ class Document:
                 line += 1
             elif child.type in ("link_open", "image") and isinstance(target, str):
                 yield from self._link(target, line)
+            elif child.type == "html_inline":
+                yield from self._html(child.content, line)
             elif child.type == "code_inline" and self.speaks_of_now:
                 yield from self._code(child.content.strip(), line)
+
+    def _html(self, text: str, line: int) -> Found:
+        text = re.sub(r"<!--.*?-->", lambda comment: "\n" * comment[0].count("\n"), text, flags=re.DOTALL)
+        for tag in re.finditer(r"""<(?:img|a|source)\s[^>]*?\b(?:src|href)=["']([^"']+)["']""", text, re.IGNORECASE):
+            yield from self._link(tag[1], line + text.count("\n", 0, tag.start()))
 
     def _link(self, target: str, line: int) -> Found:
         if re.match(r"[a-z][a-z0-9+.-]*:|//", target, re.IGNORECASE) or PLACEHOLDER.search(
@@ -138,6 +148,8 @@ class Document:
             known = anchors(aim.read_text(encoding="utf-8-sig", errors="replace"))
             if unquote(anchor).lower() not in known:
                 yield line, f"the link to `{target}`: there is no heading `#{anchor}`.{near(anchor, known)}"
+        elif aim.is_file() and (number := re.fullmatch(r"L(\d+)(?:-L?(\d+))?", anchor)):
+            yield from self._line(aim, int(number[2] or number[1]), target, line)
 
     def _inside(self, path: Path) -> bool:
         return path.resolve().is_relative_to(self.root.resolve())
@@ -153,7 +165,16 @@ class Document:
     def _code(self, code: str, line: int) -> Found:
         if not code or PLACEHOLDER.search(code):
             return
-        if PATH.fullmatch(code):
+        place = re.fullmatch(rf"({PATH.pattern}|[\w.-]+\.(?:py|md|ya?ml|toml)):(\d+)(?:[-:]\d+)?", code)
+        if place:
+            file = next(
+                (base / place[1] for base in (self.root, self.file.parent) if (base / place[1]).is_file()), None
+            )
+            if file is None:
+                yield from self._path(place[1], line)
+            else:
+                yield from self._line(file, int(place[2]), code, line)
+        elif PATH.fullmatch(code):
             yield from self._path(code, line)
         elif re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+(\(\))?", code):
             dotted = code.removesuffix("()")
@@ -163,6 +184,12 @@ class Document:
                     yield line, f"`{code}` does not exist: {missing}"
         elif re.match(r"[A-Za-z_]\w*\(", code):
             yield from self._call(code, line)
+
+    @staticmethod
+    def _line(file: Path, number: int, said: str, line: int) -> Found:
+        length = file.read_bytes().count(b"\n") + 1
+        if number > length:
+            yield line, f"`{said}`: the file has only {length} lines."
 
     def _path(self, code: str, line: int) -> Found:
         name = code.removeprefix("./").rstrip("/")
@@ -215,6 +242,8 @@ class Document:
                     yield line + int(place) - 1, f"in the YAML block: {said}"
         elif language in SHELL or not language:
             yield from self._commands(text, line)
+        for offset, said in block_problems(language, text, self.root):
+            yield line + offset, said
 
     def _commands(self, text: str, line: int) -> Found:
         if not self.speaks_of_now:

@@ -197,7 +197,7 @@ def test_what_a_page_says_that_is_not_so(project: Path, text: str, line: int, sa
         "```python\n>>> from shop.select import select_orders\n>>> select_orders(\n...     status='x')\n<Task>\n```\n",
         "```python\n@dsl.pipeline\ndef p():\n    ...\n```\n```python\n!pip install x\n```\n```python\nf(<name>)\n```\n",
         "```python\nfrom shop.select import anything\nanything(a=1, **more)\nawait thing()\n```\n",
-        "```yaml\nx: {{ value }}\n```\n```yaml\nsteps:\n  ...\n```\n```json\nnot checked\n```\n",
+        "```yaml\nx: {{ value }}\n```\n```yaml\nsteps:\n  ...\n```\n```json\n{'rows': ...}\n```\n",
         "```bash\ncd examples/other\npython run.py\n```\n```bash\npython -m venv .venv\npython -m pytest\n```\n",
         "```bash\npython my_script.py\npython /abs/x.py\n```\n```text\npython nothing.py\n```\n",
     ],
