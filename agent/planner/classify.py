@@ -24,12 +24,24 @@ __all__ = [
 ]
 
 GATES: dict[Role, list[str]] = {
-    "code": ["scope", "files", "python", "kfp", "tests"],
-    "tests": ["scope", "files", "python", "assertions", "tests"],
-    "docs": ["scope", "files", "docs"],
-    "infra": ["scope", "files", "config"],
+    "code": ["scope", "files", "security", "python", "kfp", "tests"],
+    "tests": ["scope", "files", "security", "python", "assertions", "tests", "mutation"],
+    "docs": ["scope", "files", "security", "docs"],
+    "infra": ["scope", "files", "security", "config", "infra"],
 }
-GATE_ORDER = ("scope", "files", "python", "kfp", "assertions", "config", "docs", "tests")
+GATE_ORDER = (
+    "scope",
+    "files",
+    "security",
+    "python",
+    "kfp",
+    "assertions",
+    "config",
+    "infra",
+    "docs",
+    "tests",
+    "mutation",
+)
 """Quick gates first; the tests take longest."""
 
 _KIND = (

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ...tools.kfp_check import KfpChecker
+from ...tools.mutation_run import MutationRunner
 from ...tools.pytest_run import TestRun, find_python, find_source_roots, run_pytest
 from ..settings import Settings
 
@@ -26,6 +27,7 @@ class Bench:
         self.settings = settings
         self.python = find_python(root, settings.python)
         self.checker = KfpChecker(self.python)
+        self.mutation = MutationRunner(self.python)
         self.baseline: TestRun | None = None
         self.latest: TestRun | None = None
 
@@ -48,8 +50,9 @@ class Bench:
         )
 
     def close(self) -> None:
-        """End the checker's process."""
+        """End the processes of the checker and of the mutants."""
         self.checker.close()
+        self.mutation.close()
 
     def __enter__(self) -> Bench:
         return self

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import ClassVar
 
 from pydantic import BaseModel, Field
+
+
+class TestFirst(BaseModel):
+    """Evidence of a test file that was written before its code."""
+
+    __test__: ClassVar[bool] = False
+
+    file: str
+    waits: list[str] = Field(default=[], description="The tasks it waits for; empty when it is green")
+    why: str = Field(default="", description="Why it is red")
+    red: str = Field(default="", description="The commit that holds it red; empty while it is judged red")
 
 
 class GateResult(BaseModel):
@@ -21,6 +33,8 @@ class GateResult(BaseModel):
     seconds: float = 0.0
     warnings: list[str] = Field(default=[], description="What may be wrong, and does not fail the gate")
     not_verified: list[str] = Field(default=[], description="What this gate could not show on this machine")
+    notes: list[str] = Field(default=[], description="What it saw besides, for the report: neither good nor bad")
+    test_first: list[TestFirst] = Field(default=[], description="Test files that wait for code, or wait no more")
 
 
 class Verdict(BaseModel):

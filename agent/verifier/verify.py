@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 
 from ...tools import git
+from ...tools.infra_checks import infra_files
 from ..errors import ToolFailure
-from . import running_gates, static_gates
+from . import docs_gate, infra_gate, mutation_gate, running_gates, security_gate, static_gates, tests_gate
 from .context import GateContext
 from .models import GateResult, Verdict
+from .red_green import due
 
 Gate = Callable[[GateContext], GateResult]
 
@@ -19,13 +21,17 @@ GATES: dict[str, Gate] = {
     "python": static_gates.gate_python,
     "config": static_gates.gate_config,
     "docs": static_gates.gate_docs,
+    "infra": infra_gate.gate_infra,
+    "security": security_gate.gate_security,
     "assertions": static_gates.gate_assertions,
+    "docs_run": docs_gate.gate_docs_run,
     "kfp": running_gates.gate_kfp,
-    "tests": running_gates.gate_tests,
+    "tests": tests_gate.gate_tests,
+    "mutation": mutation_gate.gate_mutation,
 }
 """In the order they run. All that only read run together; each that runs code waits for those before it."""
 
-READS = ("scope", "files", "python", "config", "docs", "assertions")
+READS = ("scope", "files", "python", "config", "docs", "infra", "security", "assertions")
 
 
 def verify(
@@ -65,9 +71,20 @@ def verify(
 
 
 def gates_of(ctx: GateContext) -> set[str]:
-    """The task's gates; whoever changes pytest's settings is judged by the tests as well."""
-    gates = set(ctx.task.gates)
-    return gates | {"tests"} if gates and set(static_gates.PYTEST_SETTINGS) & set(ctx.changed) else gates
+    """The task's gates; whoever changes pytest's settings is judged by the tests as well.
+
+    Tests that were written first are tried on small changes as soon as the code that they wait for is there.
+    """
+    gates = set(ctx.task.gates) | ({"mutation"} if "tests" in ctx.task.gates and due(ctx) else set())
+    if not gates:
+        return gates
+    # Whatever the task is: no commit with a secret, and each changed file is judged as what it is.
+    gates.add("security")
+    if infra_files(ctx.present):
+        gates.add("infra")
+    if docs_gate.pages_to_run(ctx):
+        gates.add("docs_run")
+    return gates | {"tests"} if set(static_gates.PYTEST_SETTINGS) & set(ctx.changed) else gates
 
 
 def timed(name: str, gate: Gate, ctx: GateContext) -> GateResult:

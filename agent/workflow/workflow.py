@@ -28,7 +28,7 @@ from ..events import (
 )
 from ..planner.models import PlannedTask
 from ..verifier.models import Verdict
-from ..verifier.running_gates import waiting
+from ..verifier.red_green import waiting
 from ..verifier.verify import verify
 from ..workers.job import Feedback
 from .place import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER, keep_patch, tick_file

@@ -20,6 +20,7 @@ from kfpilot.agent.verifier.models import Verdict
 from kfpilot.agent.verifier.verify import verify
 from kfpilot.tools import git
 from kfpilot.tools.kfp_check import KfpChecker
+from kfpilot.tools.mutation_run import MutationRunner
 
 CODE = "- [ ] T001 Create `double(price)` in shop/double.py (FR-001)"
 TESTS = "- [ ] T001 Test `single` in tests/test_more.py"
@@ -35,6 +36,13 @@ LIGHT = [word for name in ("hypothesispytest", "syrupy", "anyio") for word in ("
 def checker() -> Iterator[KfpChecker]:
     """One process that has imported kfp, for all tests here."""
     with KfpChecker(Path(sys.executable)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def mutation() -> Iterator[MutationRunner]:
+    """One process that runs tests on changed code, for all tests here."""
+    with MutationRunner(Path(sys.executable)) as made:
         yield made
 
 
@@ -94,7 +102,9 @@ MakeScene = Callable[..., Scene]
 
 
 @pytest.fixture
-def scene(make_repository: Callable[..., Path], tmp_path: Path, checker: KfpChecker) -> MakeScene:
+def scene(
+    make_repository: Callable[..., Path], tmp_path: Path, checker: KfpChecker, mutation: MutationRunner
+) -> MakeScene:
     def make(tasks: str, files: Mapping[str, str] | None = None, *, python: Path | None = None) -> Scene:
         root = make_repository(tasks, files)
         repo = git.open_repo(root)
@@ -103,7 +113,7 @@ def scene(make_repository: Callable[..., Path], tmp_path: Path, checker: KfpChec
         settings = Settings(python=python or Path(sys.executable), gate_timeout=60, test_command=LIGHT)
         bench = Bench(root, settings)
         if python is None:
-            bench.checker = checker
+            bench.checker, bench.mutation = checker, mutation
         return Scene(root, worktree, git.head(repo), feature, build_plan(feature).tasks, bench)
 
     return make

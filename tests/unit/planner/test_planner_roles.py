@@ -182,15 +182,23 @@ def test_one_worker_with_two_roles_reaches_only_the_tests_it_names() -> None:
 @pytest.mark.parametrize(
     ("roles", "files", "gates"),
     [
-        (["code"], ["a.py"], ["scope", "files", "python", "kfp", "tests"]),
-        (["tests"], ["tests/test_a.py"], ["scope", "files", "python", "assertions", "tests"]),
-        (["docs"], ["README.md"], ["scope", "files", "docs"]),
-        (["infra"], ["Dockerfile"], ["scope", "files", "config"]),
-        (["infra"], [".github/workflows/a.yml"], ["scope", "files", "config"]),
-        (["code"], ["components/a/component.yaml"], ["scope", "files", "python", "kfp", "config", "tests"]),
-        (["code"], ["orders/schema.json"], ["scope", "files", "python", "kfp", "config", "tests"]),
-        (["code", "tests"], ["a.py"], ["scope", "files", "python", "kfp", "assertions", "tests"]),
-        (["code", "docs", "infra"], [], ["scope", "files", "python", "kfp", "config", "docs", "tests"]),
+        (["code"], ["a.py"], ["scope", "files", "security", "python", "kfp", "tests"]),
+        (["tests"], ["tests/test_a.py"], ["scope", "files", "security", "python", "assertions", "tests", "mutation"]),
+        (["docs"], ["README.md"], ["scope", "files", "security", "docs"]),
+        (["infra"], ["Dockerfile"], ["scope", "files", "security", "config", "infra"]),
+        (["infra"], [".github/workflows/a.yml"], ["scope", "files", "security", "config", "infra"]),
+        (["code"], ["components/a/component.yaml"], ["scope", "files", "security", "python", "kfp", "config", "tests"]),
+        (["code"], ["orders/schema.json"], ["scope", "files", "security", "python", "kfp", "config", "tests"]),
+        (
+            ["code", "tests"],
+            ["a.py"],
+            ["scope", "files", "security", "python", "kfp", "assertions", "tests", "mutation"],
+        ),
+        (
+            ["code", "docs", "infra"],
+            [],
+            ["scope", "files", "security", "python", "kfp", "config", "infra", "docs", "tests"],
+        ),
     ],
 )
 def test_gates_follow_roles_and_kinds_of_files(roles: list[Role], files: list[str], gates: list[str]) -> None:
