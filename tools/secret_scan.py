@@ -46,8 +46,7 @@ MORE = {
 WRITTEN_OUT = ("KeywordDetector", "BasicAuthDetector", "JwtTokenDetector")
 ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString")
 FILTERS = ("is_sequential_string", "is_potential_uuid", "is_likely_id_string", "is_templated_secret",
-           "is_prefixed_with_dollar_sign", "is_indirect_reference", "is_not_alphanumeric_string",
-           "is_swagger_file")  # fmt: skip
+           "is_prefixed_with_dollar_sign", "is_not_alphanumeric_string", "is_swagger_file")  # fmt: skip
 PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n|[\"'+\\,]){1,60}"
                          r"(?:(?:[\w-]+: [^\n]*|\s|\\n)*?)[A-Za-z0-9+/=]{30,}")  # fmt: skip
 PRAGMA = re.compile(r"pragma:?\s*(?:allow|white)list\s+(?P<next>nextline\s+)?secret", re.I)
@@ -222,7 +221,9 @@ def plugin_names() -> dict[str, str]:
 def judged(plugin: str, kind: str, value: str, line: str) -> tuple[str, str, bool] | None:
     """What a finding of detect-secrets is worth: (what it is, rule, sure), or None."""
     if plugin in KNOWN:
-        return None if placeholder(value) else (KNOWN[plugin], "SEC01", True)
+        # Some detectors give only the part of the token that tells its kind.
+        whole = max((word for word in re.findall(r"[\w+-]+", line) if value in word), key=len, default=value)
+        return None if placeholder(whole) else (KNOWN[plugin], "SEC01", True)
     if plugin in ENTROPY:
         return None if DIGESTS.search(line) or placeholder(value) else ("a string as random as a key", "SEC03", False)
     if plugin == "JwtTokenDetector":

@@ -50,7 +50,7 @@ def judge_password(value: str) -> Judgement:
     if re.fullmatch(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+", value) or re.fullmatch(r"\d+(?:\.\d+)?", value):
         return "none"
     if NAME.fullmatch(value):
-        return "none" if re.search(r"[-_.:/]", value) else "doubt"
+        return "none" if re.search(r"[-_.:/]", value) or WEAK.search(value) else "doubt"
     if len(value) < 6 or WEAK.search(value) or len(set(value)) < 4:
         return "doubt"
     return "secret"

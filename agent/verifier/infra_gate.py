@@ -12,13 +12,18 @@ from ...tools.infra_checks import infra_files, infra_report
 from .context import GateContext
 from .models import GateResult
 from .security_gate import from_findings
+from .static_gates import CONFIG, config_problems
 
 
 def gate_infra(ctx: GateContext) -> GateResult:
     """The changed infrastructure files are what the services that read them accept."""
-    paths = infra_files(ctx.present)
+    changed = infra_files(ctx.present)
+    # What does not parse, or lacks its main parts, is refused by the gate before this one, in simpler words.
+    refused = {path for path in changed if path.endswith(CONFIG) and config_problems(ctx.worktree / path, path)}
+    paths = [path for path in changed if path not in refused]
     if not paths:
-        return GateResult(gate="infra", passed=True, summary="no infrastructure file changed")
+        known = "refused by the gate config" if changed else "no infrastructure file changed"
+        return GateResult(gate="infra", passed=True, summary=known)
     version = ctx.bench.settings.kubernetes_version
     report = infra_report(ctx.worktree, paths, kubernetes_version=version)
     found = without_old(ctx, report.findings)

@@ -10,6 +10,7 @@ from ...tools.infra_checks import infra_files
 from ..errors import ToolFailure
 from . import docs_gate, infra_gate, mutation_gate, running_gates, security_gate, static_gates, tests_gate
 from .context import GateContext
+from .honest import put_back_tests
 from .models import GateResult, Verdict
 from .red_green import due
 
@@ -52,13 +53,19 @@ def verify(
         raise ValueError(f"{ctx.task.id} names gates that do not exist: {', '.join(sorted(unknown))}")
     # A file that git ignores is in no commit, so nothing may pass because of it.
     git.clean_ignored(ctx.worktree)
+    git.reveal(ctx.worktree)
     tree = git.tree_hash(ctx.worktree)
     verdict = Verdict(task=ctx.task.id, tree=tree)
+    put_back = False
+    wanted = gates_of(ctx)
     for name, gate in GATES.items():
-        if name not in gates_of(ctx):
+        if name not in wanted:
             continue
         if not all_gates and name not in READS and not all(done.passed for done in verdict.gates):
             break
+        if name not in READS and not put_back:
+            put_back_tests(ctx)
+            put_back = True
         verdict.gates.append(timed(name, gate, ctx))
         if on_gate:
             on_gate(verdict.gates[-1])
@@ -81,7 +88,7 @@ def gates_of(ctx: GateContext) -> set[str]:
     # Whatever the task is: no commit with a secret, and each changed file is judged as what it is.
     gates.add("security")
     if infra_files(ctx.present):
-        gates.add("infra")
+        gates |= {"config", "infra"}
     if docs_gate.pages_to_run(ctx):
         gates.add("docs_run")
     return gates | {"tests"} if set(static_gates.PYTEST_SETTINGS) & set(ctx.changed) else gates

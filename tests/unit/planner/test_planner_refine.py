@@ -104,7 +104,7 @@ def test_a_good_answer_becomes_the_plan(structured: bool) -> None:
     assert plan.source == "refined"
     assert [[task.id for task in wave] for wave in plan.waves] == [["T004", "T001"], ["T002"], ["T003"]]
     changed = plan.tasks[0]
-    assert (changed.role, changed.gates) == ("docs", ["scope", "files", "docs"])
+    assert (changed.role, changed.gates) == ("docs", ["scope", "files", "security", "docs"])
     assert [(e.purpose, e.prompt_tokens, e.cached_tokens, e.completion_tokens) for e in events] == [
         ("plan", 900, 500, 40)
     ]
