@@ -59,6 +59,7 @@ __all__ = [
     "open_repo",
     "remove_worktree",
     "restore",
+    "reveal",
     "root_of",
     "show",
     "tree_hash",
@@ -302,6 +303,21 @@ def clean_ignored(worktree: Path) -> None:
     if attempt(worktree, "clean", "-ffdXq").returncode:
         _unlock(worktree)
         git(worktree, "clean", "-ffdXq")
+
+
+def reveal(worktree: Path) -> list[str]:
+    """Take the marks off files by which git overlooks their changes: assume-unchanged and skip-worktree.
+
+    Returns:
+        The files that had such a mark. A file that is not there belongs to a sparse checkout and keeps its own.
+    """
+    require_own(worktree)
+    entries = [entry.partition(" ") for entry in fields(git(worktree, "ls-files", "-v", "-z"))]
+    hidden = [path for tag, _, path in entries if (tag.islower() or tag == "S") and (worktree / path).is_file()]
+    for start in range(0, len(hidden), 500):
+        for option in ("--no-assume-unchanged", "--no-skip-worktree"):
+            git(worktree, "update-index", option, "--", *hidden[start : start + 500])
+    return hidden
 
 
 def apply_patch(worktree: Path, patch: str) -> None:

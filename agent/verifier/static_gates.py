@@ -9,15 +9,14 @@ from pathlib import Path
 
 from ...tools import docs_facts, processes, search, text_checks
 from ...tools.pytest_run import count_assertions
-from ...tools.tests_audit import audit
 from ..documents.models import Task
-from ..planner.paths import own_files, role_of_path, writable_for
+from ..planner.paths import own_files, writable_for
 from .asked import asked_parameters, parameters_of
 from .context import GateContext
+from .honest import tampered, weakened
 from .models import GateResult
 
 CONFIG = (".yaml", ".yml", ".toml", ".json")
-PYTEST_SETTINGS = ("pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg")
 REMOVES = re.compile(r"^\W*(remove|delete|drop)\b", re.I)
 ONLY_RUNS = re.compile(
     r"\b(run|re-?run|execute|verify|validate|check|ensure|confirm)\b.*\b(tests?|pytest|suite|compil\w*)", re.I
@@ -35,7 +34,7 @@ def result(gate: str, failures: list[str], good: str, **more: object) -> GateRes
 
 
 def gate_scope(ctx: GateContext) -> GateResult:
-    """Only files of the task's roles changed, and no existing test was weakened."""
+    """Only files of the task's roles changed, no existing test was weakened, nothing was added against the tests."""
     from ...tools.files import Workspace
 
     spaces = []
@@ -48,26 +47,8 @@ def gate_scope(ctx: GateContext) -> GateResult:
         if not any(space.may_write(path) for space in spaces)
     ]
     failures += weakened(ctx)
-    return result("scope", failures, f"{len(ctx.changed)} changed, all within the role")
-
-
-def weakened(ctx: GateContext) -> list[str]:
-    """Existing tests and pytest settings that the change makes weaker.
-
-    All of them are looked at, changed or not: only so can a test that moved be told from one that is gone.
-    """
-    known = {*search.files(ctx.worktree), *ctx.changed}
-    watched = [path for path in known if is_test_file(path) or path in PYTEST_SETTINGS]
-    if not set(watched) & set(ctx.changed):
-        return []
-    after = {path: ctx.read(path) if (ctx.worktree / path).is_file() else None for path in watched}
-    before = {path: ctx.before(path) if path in ctx.changed else after[path] for path in watched}
-    return audit(before, after)
-
-
-def is_test_file(path: str) -> bool:
-    """Python files of the tests."""
-    return path.endswith(".py") and role_of_path(path) == "tests"
+    certain, doubts = tampered(ctx)
+    return result("scope", failures + certain, f"{len(ctx.changed)} changed, all within the role", warnings=doubts)
 
 
 def gate_files(ctx: GateContext) -> GateResult:

@@ -10,7 +10,7 @@ from ...tools.infra_checks import infra_files
 from ..errors import ToolFailure
 from . import docs_gate, infra_gate, mutation_gate, running_gates, security_gate, static_gates, tests_gate
 from .context import GateContext
-from .honest import put_back_tests
+from .honest import is_settings, put_back_tests
 from .models import GateResult, Verdict
 from .red_green import due
 
@@ -91,7 +91,7 @@ def gates_of(ctx: GateContext) -> set[str]:
         gates |= {"config", "infra"}
     if docs_gate.pages_to_run(ctx):
         gates.add("docs_run")
-    return gates | {"tests"} if set(static_gates.PYTEST_SETTINGS) & set(ctx.changed) else gates
+    return gates | {"tests"} if any(is_settings(path) for path in ctx.changed) else gates
 
 
 def timed(name: str, gate: Gate, ctx: GateContext) -> GateResult:
