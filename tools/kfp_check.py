@@ -61,6 +61,7 @@ class KfpObject(BaseModel):
         task_details: Path of each task (`for-loop-1/train`) -> what is set on it.
         platform: Platforms it has settings for (`kubernetes`), which local runs ignore.
         line: Line of its `def`.
+        ir: The compiled documents: PipelineSpec, then the platform spec if there is one; only when asked for.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -77,6 +78,7 @@ class KfpObject(BaseModel):
     ir_name: str = ""
     platform: list[str] = Field(default_factory=list)
     task_details: dict[str, KfpTask] = Field(default_factory=dict)
+    ir: list[dict[str, Any]] = Field(default_factory=list, repr=False)
 
 
 class KfpModule(BaseModel):
@@ -89,6 +91,7 @@ class KfpModule(BaseModel):
         foreign: The import gave another file than this one.
         error: Why it could not be imported, with the line of the user's file; empty if it could.
         objects: Its own components and pipelines, in order of their lines.
+        exports: Names under which it offers components and pipelines, its own and imported ones.
         problems: What compiles but goes wrong at run time (see `kfp_lint`).
     """
 
@@ -100,6 +103,7 @@ class KfpModule(BaseModel):
     foreign: bool = False
     error: str = ""
     objects: list[KfpObject] = Field(default_factory=list)
+    exports: list[str] = Field(default_factory=list)
     problems: list[str] = Field(default_factory=list)
 
     @property
@@ -127,6 +131,7 @@ class KfpChecker:
     def __init__(self, python: Path | None = None, *, memory: int | None = None) -> None:
         self.python = Path(python or sys.executable)
         self.kfp_version = ""
+        self.kfp_package: Path | None = None
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
@@ -140,7 +145,13 @@ class KfpChecker:
         self.close()
 
     def check(
-        self, root: Path, files: Sequence[str], source_roots: Sequence[Path] | None = None, timeout: float = 120
+        self,
+        root: Path,
+        files: Sequence[str],
+        source_roots: Sequence[Path] | None = None,
+        timeout: float = 120,
+        *,
+        ir: bool = False,
     ) -> list[KfpModule]:
         """Import, compile and validate files, each under its real module name.
 
@@ -149,6 +160,7 @@ class KfpChecker:
             files: Python files, relative to the root.
             source_roots: Folders that go to the front of `sys.path`; found from the project's layout if not given.
             timeout: Seconds for all files together.
+            ir: The results hold the compiled documents as well.
 
         Returns:
             One result per file, in the same order.
@@ -167,19 +179,43 @@ class KfpChecker:
             "root": str(root),
             "source_roots": [str(Path(item).resolve()) for item in source_roots],
             "files": [Path(name).as_posix() for name in files],
-            "timeout": timeout,
-            "memory": self._memory,
+            "ir": ir,
         }
-        with self._lock:
-            reply = self._ask(request, timeout)
-        if "failure" in reply:
-            raise ToolFailure(f"The KFP check failed in itself: {reply['failure']}")
-        modules = [KfpModule.model_validate(item) for item in reply["modules"]]
+        modules = [KfpModule.model_validate(item) for item in self.ask(request, timeout)]
         for module in modules:
             path = root / module.path
             if path.is_file():
                 module.problems = kfp_lint.problems(path.read_text(encoding="utf-8-sig", errors="replace"))
         return modules
+
+    def ask(self, request: dict[str, Any], timeout: float) -> list[dict[str, Any]]:
+        """Have the child do something in a fork of itself.
+
+        Args:
+            request: With `files` to check or `runs` to run, see `checks/kfp_server.py`.
+            timeout: Seconds for all of it.
+
+        Returns:
+            One answer for each item of the request.
+
+        Raises:
+            ToolFailure: kfp is not installed in that interpreter, or the child cannot be started.
+        """
+        with self._lock:
+            reply = self._ask({**request, "timeout": timeout, "memory": self._memory}, timeout)
+        if "failure" in reply:
+            raise ToolFailure(f"The KFP check failed in itself: {reply['failure']}")
+        results: list[dict[str, Any]] = reply["results"]
+        return results
+
+    def start(self) -> None:
+        """Start the child if it does not run, so that kfp's version is known.
+
+        Raises:
+            ToolFailure: kfp is not installed in that interpreter, or the child cannot be started.
+        """
+        with self._lock:
+            self._start()
 
     def close(self) -> None:
         """Stop the child; the next check starts a new one."""
@@ -251,6 +287,7 @@ class KfpChecker:
                 what = f"kfp cannot be imported in {self.python}: {hello.get('error')}. Mend that environment"
             raise ToolFailure(f"{what}, or name another interpreter.")
         self.kfp_version = str(hello.get("kfp", ""))
+        self.kfp_package = Path(str(hello["package"]))
         return self._process
 
     def _read(self, timeout: float) -> dict[str, Any]:

@@ -233,8 +233,17 @@ def validate(documents: list[Any]) -> None:
             json_format.ParseDict(config, kubernetes.KubernetesExecutorConfig())
 
 
-def check_object(name: str, item: Any, kind: str, line: int, root: Path) -> dict[str, Any]:
-    """Compile one component or pipeline, validate the result and summarise it."""
+def check_object(name: str, item: Any, kind: str, line: int, root: Path, *, keep: bool = False) -> dict[str, Any]:
+    """Compile one component or pipeline, validate the result and summarise it.
+
+    Args:
+        name: Its name in Python.
+        item: The component or pipeline.
+        kind: component, container or pipeline.
+        line: Line of its `def`.
+        root: The folder whose files are the user's.
+        keep: The answer holds the compiled documents as well.
+    """
     import yaml
     from kfp import compiler
 
@@ -259,6 +268,8 @@ def check_object(name: str, item: Any, kind: str, line: int, root: Path) -> dict
     finally:
         Path(target).unlink(missing_ok=True)
     ir = documents[0]
+    if keep:
+        result["ir"] = documents
     top = ir.get("root", {})
     tasks = walk_tasks(ir, top.get("dag", {}))
     executors = ir.get("deploymentSpec", {}).get("executors", {}).values()
@@ -301,8 +312,22 @@ def own_objects(module: Any) -> list[tuple[str, Any, str, int]]:
     return sorted(found, key=lambda entry: entry[3])
 
 
-def check_file(root: Path, roots: list[Path], name: str) -> dict[str, Any]:
-    """Import one file and check everything that it defines."""
+def exported(module: Any) -> list[str]:
+    """The names under which a module offers components and pipelines, those it imports included."""
+    from kfp.dsl import base_component
+
+    return sorted(name for name, item in list(vars(module).items()) if isinstance(item, base_component.BaseComponent))
+
+
+def check_file(root: Path, roots: list[Path], name: str, *, keep: bool = False) -> dict[str, Any]:
+    """Import one file and check everything that it defines.
+
+    Args:
+        root: The folder whose files are the user's.
+        roots: The source roots.
+        name: The file, relative to the root.
+        keep: The answer holds what was compiled as well.
+    """
     result: dict[str, Any] = {"path": name, "module": "", "file": "", "foreign": False, "error": "", "objects": []}
     path = root / name
     if not path.is_file():
@@ -321,7 +346,8 @@ def check_file(root: Path, roots: list[Path], name: str) -> dict[str, Any]:
             return result
         lines = definition_lines(path.read_text(encoding="utf-8-sig"))
         for label, item, kind, line in own_objects(module):
-            result["objects"].append(check_object(label, item, kind, lines.get(line, line), root))
+            result["objects"].append(check_object(label, item, kind, lines.get(line, line), root, keep=keep))
+        result["exports"] = exported(module)
     except BaseException as error:
         result["error"] = describe_error(error, root)
     return result

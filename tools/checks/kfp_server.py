@@ -4,6 +4,8 @@ This file runs in the *target's* interpreter, as a script, and therefore needs o
 reads one JSON request per line from standard input and writes one JSON answer per line to standard output; it ends when
 its input is closed. The code it is asked to check runs in a forked child, so that no module survives from one request
 to the next, and nothing that the code prints can reach the protocol.
+
+A request is about `files` to check, or about `runs`: compiled pipelines and components to run on this machine.
 """
 
 from __future__ import annotations
@@ -30,17 +32,17 @@ MINIMUM_MEMORY = 4 * 1024**3
 """The least address space a check may use: kfp with a data library maps a good deal without touching it."""
 
 
-def neighbour() -> Any:
-    """The module beside this one, under a name that no project has."""
-    spec = importlib.util.spec_from_file_location("_kfpilot_kfp_module", HERE / "kfp_module.py")
+def neighbour(name: str) -> Any:
+    """A module beside this one, under a name that no project has."""
+    spec = importlib.util.spec_from_file_location(f"_kfpilot_{name}", HERE / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def child(check_file: Any, request: dict[str, Any], start: int, answers: int, output: int, seconds: float) -> None:
-    """Check the files of a request from number `start` on, one answer line each. Runs in the fork, never returns."""
+def child(work: Any, request: dict[str, Any], start: int, answers: int, output: int, seconds: float) -> None:
+    """Do the items of a request from number `start` on, one answer line each. Runs in the fork, never returns."""
     os.setsid()
     silent = os.open(os.devnull, os.O_RDONLY)
     os.dup2(silent, 0)
@@ -56,20 +58,36 @@ def child(check_file: Any, request: dict[str, Any], start: int, answers: int, ou
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     warnings.simplefilter("ignore")
-    root = Path(request["root"]).resolve()
-    roots = [Path(item).resolve() for item in request["source_roots"]] or [root]
-    sys.path[:0] = [str(item) for item in roots]
     sys.argv = ["kfp-check"]
     os.chdir(request["cwd"])
+    do = work(request)
+    items = items_of(request)
     with os.fdopen(answers, "w", encoding="utf-8") as stream:
-        for index in range(start, len(request["files"])):
+        for index in range(start, len(items)):
             print(json.dumps({"index": index}), file=stream, flush=True)
-            print(
-                json.dumps({"index": index, "result": check_file(root, roots, request["files"][index])}),
-                file=stream,
-                flush=True,
-            )
+            print(json.dumps({"index": index, "result": do(items[index])}), file=stream, flush=True)
             os.chdir(request["cwd"])
+
+
+def items_of(request: dict[str, Any]) -> list[Any]:
+    """What a request is about, one after another."""
+    items: list[Any] = request["runs"] if "runs" in request else request["files"]
+    return items
+
+
+def worker(modules: dict[str, Any]) -> Any:
+    """Prepares, in the child, what is done with each item of a request."""
+
+    def prepare(request: dict[str, Any]) -> Any:
+        if "runs" in request:
+            return modules["kfp_run"].run_job
+        root = Path(request["root"]).resolve()
+        roots = [Path(item).resolve() for item in request["source_roots"]] or [root]
+        sys.path[:0] = [str(item) for item in roots]
+        keep = bool(request.get("ir"))
+        return lambda name: modules["kfp_module"].check_file(root, roots, name, keep=keep)
+
+    return prepare
 
 
 def watch(pid: int, answers: int, requests: int, last: int, deadline: float) -> tuple[dict[int, Any], int | None, str]:
@@ -120,15 +138,15 @@ def kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def answer(check_file: Any, request: dict[str, Any], private: tuple[int, int]) -> dict[str, Any]:
-    """Check every file of a request; a file that hangs or kills its child costs only itself.
+def answer(work: Any, request: dict[str, Any], private: tuple[int, int]) -> dict[str, Any]:
+    """Do every item of a request; one that hangs or kills its child costs only itself.
 
     Args:
-        check_file: What checks one file.
+        work: Gives, in the child, the function for one item.
         request: What was asked.
         private: The two descriptors of the protocol, which the child must not have.
     """
-    files = request["files"]
+    files, broken = items_of(request), broken_run if "runs" in request else broken_check
     end = time.monotonic() + float(request.get("timeout", 120))
     results: list[Any] = [None] * len(files)
     start = 0
@@ -145,7 +163,7 @@ def answer(check_file: Any, request: dict[str, Any], private: tuple[int, int]) -
                 try:
                     for descriptor in (*private, reader):
                         os.close(descriptor)
-                    child(check_file, request, start, writer, output.fileno(), seconds)
+                    child(work, request, start, writer, output.fileno(), seconds)
                     code = 0
                 except BaseException:
                     traceback.print_exc()
@@ -166,7 +184,7 @@ def answer(check_file: Any, request: dict[str, Any], private: tuple[int, int]) -
             for index in range(start, len(files)):
                 results[index] = broken(files[index], "over", seconds, "")
             break
-    return {"modules": results}
+    return {"results": results}
 
 
 def tail(output: Any) -> str:
@@ -176,7 +194,7 @@ def tail(output: Any) -> str:
     return output.read().decode("utf-8", "replace").strip()
 
 
-def broken(name: str, why: str, seconds: float, printed: str) -> dict[str, Any]:
+def broken_check(name: str, why: str, seconds: float, printed: str) -> dict[str, Any]:
     """The result for a file whose check came to no end."""
     if why == "time":
         error = f"{name}: importing or compiling it did not end within {seconds:.0f} s (a loop, or a wait, at import?)"
@@ -189,6 +207,12 @@ def broken(name: str, why: str, seconds: float, printed: str) -> dict[str, Any]:
     return {"path": name, "module": "", "file": "", "foreign": False, "error": error, "objects": []}
 
 
+def broken_run(job: dict[str, Any], why: str, seconds: float, printed: str) -> dict[str, Any]:
+    """The result for a run that came to no end."""
+    status = "timeout" if why == "time" else "not-run" if why == "over" else "crashed"
+    return {"status": status, "error": why, "seconds": seconds}
+
+
 def main() -> int:
     """Serve until standard input is closed."""
     requests, answers = os.dup(0), os.dup(1)
@@ -196,7 +220,8 @@ def main() -> int:
     os.dup2(silent, 0)
     os.dup2(2, 1)
     sys.path[:] = [item for item in sys.path if item and Path(item).resolve() != HERE]
-    check_file = neighbour().check_file
+    modules = {name: neighbour(name) for name in ("kfp_module", "kfp_run")}
+    work = worker(modules)
 
     def say(message: dict[str, Any]) -> None:
         data = json.dumps(message).encode() + b"\n"
@@ -214,7 +239,8 @@ def main() -> int:
             return 1
         with contextlib.suppress(ImportError):
             import kfp.kubernetes
-    say({"ready": True, "kfp": kfp.__version__})
+        modules["kfp_run"].preload()
+    say({"ready": True, "kfp": kfp.__version__, "package": str(Path(kfp.__file__).parent)})
     gc.collect()
     gc.freeze()  # what is shared with the children stays shared
     buffer = b""
@@ -225,7 +251,7 @@ def main() -> int:
         *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
             try:
-                say(answer(check_file, json.loads(line), (requests, answers)))
+                say(answer(work, json.loads(line), (requests, answers)))
             except Exception as error:
                 say({"failure": f"{type(error).__name__}: {error}"})
 
