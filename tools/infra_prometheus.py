@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from .findings import Finding
@@ -25,6 +26,8 @@ FUNCTIONS = frozenset(
 """What may be meant by a function name that the parser does not know."""
 
 VARIABLE = re.compile(r"\$\{[^}]*\}|\[\[[^\]]*\]\]|\$\w+")
+FILLINGS = ("variable", "1", "5m")
+MANY = 4
 SECONDS = re.compile(r"\$\{?__(?:range_s|range_ms|interval_ms)\}?")
 TEXT_PARTS = ("labels", "annotations")
 
@@ -247,14 +250,20 @@ def query_problem(expression: str) -> tuple[str, bool] | None:
     text = re.sub(r"\[\s*(?:\$\{?\w+(?::\w+)?\}?)", "[5m", text)
     text = re.sub(r":\s*(?:\$\{?\w+\}?)\s*\]", ":1m]", text)
     text = re.sub(r"(\boffset\s+-?\s*)(?:\$\{?\w+\}?)", r"\g<1>5m", text)
+    names = list(dict.fromkeys(VARIABLE.findall(text)))
     first = None
-    for filled in ("variable", "1", "5m"):
-        problem = promql_problem(VARIABLE.sub(filled, text))
+    # With very many variables all are taken for the same, or there would be too much to try.
+    fillings = (
+        product(FILLINGS, repeat=len(names)) if len(names) <= MANY else [(word,) * len(names) for word in FILLINGS]
+    )
+    for filling in fillings:
+        query = text
+        for name, value in sorted(zip(names, filling, strict=True), reverse=True):
+            query = query.replace(name, value)  # The longer of `$run` and `$runs` comes first.
+        problem = promql_problem(query)
         if problem is None:
             return None
         first = first or problem
-        if not VARIABLE.search(text):
-            break
     return first
 
 
