@@ -213,10 +213,11 @@ def _suppresses(node: ast.expr) -> bool:
 
 
 def _compare(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool | None:
-    if isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
+    known, other = _literal(left), _literal(right)
+    if known is not None and other is not None:
         compare = COMPARISONS.get(type(operator))
         try:
-            return None if compare is None else bool(compare(left.value, right.value))
+            return None if compare is None else bool(compare(known[0], other[0]))
         except TypeError:
             return None
     same = ast.dump(left) == ast.dump(right) and not any(isinstance(n, (ast.Call, ast.Await)) for n in ast.walk(left))
@@ -226,6 +227,22 @@ def _compare(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> bool | Non
     if length and isinstance(right, ast.Constant) and right.value == 0 and isinstance(operator, ast.GtE):
         return True
     return None
+
+
+def _literal(node: ast.expr) -> tuple[Any] | None:
+    """The value of an expression of literals alone (`1 + 1`, `[1, 2]`), in a tuple; None for any other."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+        left, right = _literal(node.left), _literal(node.right)
+        if left is None or right is None:
+            return None
+        try:
+            return (left[0] + right[0] if isinstance(node.op, ast.Add) else left[0] - right[0],)
+        except TypeError:
+            return None
+    try:
+        return (ast.literal_eval(node),)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
 
 
 def _constant_call(name: str, node: ast.Call) -> bool:

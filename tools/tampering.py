@@ -214,8 +214,10 @@ def _ends(tree: ast.Module, imports: Mapping[str, str]) -> Iterator[Hit]:
     forks = any(isinstance(n, ast.Attribute) and n.attr == "fork" for n in ast.walk(tree))
     for node in ast.walk(tree):
         name = _real(node, imports) if isinstance(node, (ast.Attribute, ast.Name)) else ""
-        if (name in ("os._exit", "os.abort") and not forks) or name in ("pytest.exit", "_pytest.outcomes.exit"):
-            yield "T01", getattr(node, "lineno", 1), "error", f"`{name}` ends the whole run of the tests; remove it"
+        if name in ("os._exit", "os.abort", "pytest.exit", "_pytest.outcomes.exit"):
+            # A child that was forked ends in this way, rightly.
+            certain: Severity = "warning" if forks else "error"
+            yield "T01", getattr(node, "lineno", 1), certain, f"`{name}` ends the whole run of the tests; remove it"
         elif isinstance(node, ast.Constant) and node.value == "_exit":
             yield "T01", node.lineno, "error", "`_exit` ends the whole run of the tests; remove it"
         elif isinstance(node, ast.Call) and called_name(node) == "os.kill" and "getpid" in ast.unparse(node):

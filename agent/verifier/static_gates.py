@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from ...tools import docs_facts, processes, search, text_checks
-from ...tools.pytest_run import count_assertions
+from ...tools.assertions import count_assertions, test_functions
+from ...tools.python_project import own_names
+from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
 from ..planner.paths import own_files, writable_for
 from .asked import asked_parameters, parameters_of
@@ -137,8 +139,11 @@ def gate_python(ctx: GateContext) -> GateResult:
 
 
 def gate_assertions(ctx: GateContext) -> GateResult:
-    """Every new test function has an assertion that can fail, and there is at least one."""
-    failures, total, new = [], 0, 0
+    """Every new test function runs and has an assertion that can fail, and there is at least one."""
+    failures: list[str] = []
+    warnings: list[str] = []
+    total = new = 0
+    own, loose = own_names(ctx.worktree, ctx.bench.source_roots(ctx.worktree))
     for path in ctx.tests:
         try:
             counts = count_assertions(ctx.read(path))
@@ -148,17 +153,27 @@ def gate_assertions(ctx: GateContext) -> GateResult:
             continue
         total += sum(counts.values())
         new += sum(1 for name in counts if name not in old)
+        reasons = {name: why_no_assertion(node) for name, node in test_functions(ast.parse(ctx.read(path))).items()}
         failures += [
-            f"{path}: {name} asserts nothing that could fail; assert the exact result that the specification asks for"
+            f"{path}: {name} asserts nothing that could fail"
+            + (f" ({reasons[name]})" if reasons.get(name) else "")
+            + "; assert the exact result that the specification asks for"
             for name, count in counts.items()
             if count == 0 and name not in old
         ]
+        for doubt in doubts_about(ctx.read(path), ctx.before(path) or "", {*own, *loose}):
+            where = failures if doubt.severity == "error" else warnings
+            where.append(f"{path}:{doubt.line}: {doubt.message}")
     if not failures and ctx.tests and not total:
         failures.append(f"{', '.join(ctx.tests)}: no test function found (functions named test_…)")
     if not ctx.tests and ctx.changed:
         failures.append("no test file was changed: a tests task must write at least one test")
     return result(
-        "assertions", failures, f"{new} new tests, {total} assertions", counts={"new": new, "assertions": total}
+        "assertions",
+        failures,
+        f"{new} new tests, {total} assertions",
+        counts={"new": new, "assertions": total},
+        warnings=warnings,
     )
 
 
