@@ -94,6 +94,10 @@ class ReplayModel(BaseChatModel):
         """Whether any recorded request offered tools."""
         return any(row["request"].get("tools") for rows in self._queues.values() for row in rows)
 
+    def answers(self, key: str | None) -> bool:
+        """Whether there are answers for this first line (`# Task …`) that nobody has asked for yet."""
+        return self._used.get(key, 0) < len(self._queues.get(key, []))
+
     @property
     def left(self) -> int:
         """How many answers nobody has asked for yet."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
-from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from ..documents.models import Feature
-from ..events import ModelCalled
+from ..models.ask import Asker, Emit
+from ..models.ask import read_answer as read_json
 from .build import dependencies
 from .check import RefinedPlan, apply_refined, check_refined, rejected
 from .classify import role_is_clear
@@ -23,13 +19,10 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
-Emit = Callable[[Any], None]
-
 ANSWERS = 2
 """The first answer, and one more after its faults were shown."""
 FILES_SHOWN = 120
-_NOT_OFFERED = frozenset({400, 404, 405, 415, 422, 501})
-"""HTTP statuses by which an endpoint says that it does not know the structured-output request."""
+_MAY_BE_MISSING: dict[str, Any] = {"roles": [], "depends_on": []}
 
 
 def needs_refinement(plan: ExecutionPlan, words: str) -> bool:
@@ -70,7 +63,7 @@ def refine(
         return plan
     system, request = render(plan, feature, words)
     messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(request)]
-    ask = _Asker(model, emit)
+    ask = Asker(model, RefinedPlan, purpose="plan", emit=emit, missing=_MAY_BE_MISSING)
     problems: list[str] = []
     for _ in range(ANSWERS):
         text, answer, fault = ask(messages)
@@ -85,88 +78,9 @@ def refine(
     return rejected(plan, problems)
 
 
-class _Asker:
-    """Asks for a RefinedPlan in the best way the model offers, and remembers which that is."""
-
-    def __init__(self, model: BaseChatModel, emit: Emit | None) -> None:
-        self.model, self.emit = model, emit
-        self.structured: Any = None
-        try:
-            self.structured = model.with_structured_output(RefinedPlan, include_raw=True)
-        except (NotImplementedError, AttributeError, TypeError, ValueError):
-            self.structured = None
-
-    def __call__(self, messages: Sequence[BaseMessage]) -> tuple[str, RefinedPlan | None, str]:
-        """The answer's text, the plan in it or None, and what is wrong when there is none."""
-        started = time.monotonic()
-        raw, parsed = self._ask(messages)
-        self._tell(raw, time.monotonic() - started)
-        text = raw if isinstance(raw, str) else str(getattr(raw, "text", "") or getattr(raw, "content", "") or "")
-        if isinstance(parsed, RefinedPlan):
-            return text or parsed.model_dump_json(), parsed, ""
-        calls = getattr(raw, "tool_calls", None) or []
-        source = json.dumps(calls[0]["args"]) if calls else text
-        answer, fault = read_answer(source)
-        return text or source, answer, fault
-
-    def _ask(self, messages: Sequence[BaseMessage]) -> tuple[Any, Any]:
-        if self.structured is not None:
-            try:
-                found = self.structured.invoke(messages)
-            except NotImplementedError:
-                self.structured = None
-            except Exception as error:
-                # A dead endpoint raises again in the plain call below; one that is merely less able does not.
-                if getattr(error, "status_code", None) not in _NOT_OFFERED:
-                    raise
-                self.structured = None
-            else:
-                if isinstance(found, dict) and "raw" in found:
-                    return found["raw"], found.get("parsed")
-                return found, found
-        return self.model.invoke(messages), None
-
-    def _tell(self, raw: Any, seconds: float) -> None:
-        if self.emit is None:
-            return
-        usage = getattr(raw, "usage_metadata", None) or {}
-        self.emit(
-            ModelCalled(
-                purpose="plan",
-                prompt_tokens=usage.get("input_tokens", 0),
-                cached_tokens=(usage.get("input_token_details") or {}).get("cache_read", 0) or 0,
-                completion_tokens=usage.get("output_tokens", 0),
-                seconds=round(seconds, 3),
-            )
-        )
-
-
 def read_answer(text: str) -> tuple[RefinedPlan | None, str]:
-    """The plan in an answer's text: JSON, alone, fenced or among prose.
-
-    Returns:
-        The plan, or None and what is wrong.
-    """
-    fenced = re.findall(r"```(?:json)?\s*\n(.*?)```", text, re.S)
-    outer = text[text.find("{") : text.rfind("}") + 1]
-    fault = "The answer holds no JSON object."
-    for candidate in [*reversed(fenced), outer]:
-        if "{" not in candidate:
-            continue
-        try:
-            data = json.loads(candidate)
-        except json.JSONDecodeError as error:
-            fault = f"The answer is not valid JSON: {error}."
-            continue
-        if isinstance(data, dict):
-            # What does not differ from the draft may be left out.
-            data = {"roles": [], "depends_on": [], **data}
-        try:
-            return RefinedPlan.model_validate(data), ""
-        except ValidationError as error:
-            first = error.errors()[0]
-            fault = f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}."
-    return None, fault
+    """The plan in an answer's text, or None and what is wrong. What does not differ from the draft may be left out."""
+    return read_json(text, RefinedPlan, _MAY_BE_MISSING)
 
 
 def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]:

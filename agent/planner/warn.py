@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ..documents.models import Feature, Requirement, Task
+from ..documents.models import Feature, Task
+from .cover import CriterionKind, covering, criteria
 from .depend import Item
 from .models import PlanWarning
 from .paths import is_protected
@@ -34,7 +35,7 @@ def plan_warnings(
     found += _overlaps(order)
     found += _unmet(feature, order, needs, chosen)
     found += _protected(order)
-    found += _requirements(feature)
+    found += _uncovered(feature)
     found += _clarifications(feature)
     found += _checklists(feature)
     unique: dict[tuple[str, object], PlanWarning] = {}
@@ -166,31 +167,34 @@ def _protected(order: Sequence[Item]) -> list[PlanWarning]:
     return found
 
 
-def _requirements(feature: Feature) -> list[PlanWarning]:
-    requirements = feature.spec.requirements if feature.spec else []
-    if not feature.spec or not requirements:
+def _uncovered(feature: Feature) -> list[PlanWarning]:
+    """Requirements, success criteria and scenarios that no task stands for: nothing will ever show them."""
+    if feature.spec is None:
         return []
-    refs = {ref.upper() for task in feature.tasks.tasks for ref in task.refs}
-    if not any(_covered(requirement, refs) for requirement in requirements):
-        message = (
-            f"no task cites a requirement, so the {len(requirements)} of {feature.spec.path.name} cannot be traced"
-        )
-        return [PlanWarning(code="requirement-without-task", message=message)]
-    return [
-        PlanWarning(
-            code="requirement-without-task",
-            message=f"{feature.spec.path.name}: no task cites {requirement.id}: {_short(requirement.text)}",
-            line=requirement.line or None,
-        )
-        for requirement in requirements
-        if not _covered(requirement, refs)
-    ]
+    spec, found = feature.spec.path.name, []
+    for kind, code, name in _CITED:
+        items = [item for item in criteria(feature) if item.kind == kind]
+        left = [item for item in items if all(cover.link == "works-on" for cover in covering(item, feature))]
+        if left and len(left) == len(items) and len(items) > 1:
+            message = f"no task cites {name}, so the {len(items)} of {spec} cannot be traced"
+            found.append(PlanWarning(code=code, message=message, line=left[0].line or None))
+            continue
+        for item in left:
+            message = f"{spec}: no task cites {item.ref}: {_short(item.text)}"
+            found.append(PlanWarning(code=code, message=message, line=item.line or None))
+    scenarios = [item for item in criteria(feature) if item.kind == "scenario"]
+    lost = [item for item in scenarios if not covering(item, feature)]
+    for story in dict.fromkeys(item.story for item in lost):
+        of_story = [item for item in lost if item.story == story]
+        message = f"{spec}: no task belongs to {story} or cites {', '.join(item.ref for item in of_story)}"
+        found.append(PlanWarning(code="scenario-without-task", message=message, line=of_story[0].line or None))
+    return found
 
 
-def _covered(requirement: Requirement, refs: set[str]) -> bool:
-    """FR-001 is covered by FR-001c too."""
-    name = requirement.id.upper()
-    return name in refs or any(re.fullmatch(re.escape(name) + r"[A-Z]", ref) for ref in refs)
+_CITED: tuple[tuple[CriterionKind, str, str], ...] = (
+    ("requirement", "requirement-without-task", "a requirement"),
+    ("criterion", "criterion-without-task", "a success criterion"),
+)
 
 
 def _clarifications(feature: Feature) -> list[PlanWarning]:

@@ -1,0 +1,174 @@
+"""Makes the acceptance table from the documents, the tasks' evidence and one run of the tests. No model has a part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...tools.pytest_run import TestRun
+from ..documents.models import Feature
+from ..planner.cover import Cover, Criterion, covering, criteria
+from .elsewhere import Elsewhere, needs_elsewhere
+from .links import Linker
+from .models import SHOWS, Row, TaskEvidence, TestLink, Verdict
+
+TEXT_LIMIT = 160
+NO_TASK = "no task names or covers it"
+
+
+def build_table(feature: Feature, tasks: Mapping[str, TaskEvidence], run: TestRun, root: Path) -> list[Row]:
+    """One row for every requirement, success criterion and scenario.
+
+    Args:
+        feature: The documents.
+        tasks: Evidence by task key; a task that is missing counts as its box says.
+        run: The whole suite, run on the finished tree.
+        root: That tree.
+    """
+    known = {task.key: tasks.get(task.key) or TaskEvidence(key=task.key) for task in feature.tasks.tasks}
+    linker = Linker(feature, known, run, root)
+    return [_row(criterion, covering(criterion, feature), linker) for criterion in criteria(feature)]
+
+
+def _row(criterion: Criterion, covers: list[Cover], linker: Linker) -> Row:
+    tests = linker.links(criterion, covers)
+    tasks = [linker.tasks[cover.task] for cover in covers]
+    verdict, reason = _judge(criterion, covers, tests, linker)
+    if linker.run.broken and verdict != "met":
+        reason += f"; the tests did not run to their end: {linker.run.broken}"
+    return Row(
+        id=criterion.id,
+        kind=criterion.kind,
+        text=_short(criterion.text),
+        where=f"{criterion.path}:{criterion.line}",
+        verdict=verdict,
+        reason=reason,
+        tests=tests,
+        tasks=[task.key for task in tasks],
+        commits=list(dict.fromkeys(task.commit for task in tasks if task.commit)),
+        gap=not covers and not any(test.link in SHOWS for test in tests),
+    )
+
+
+def _judge(criterion: Criterion, covers: list[Cover], tests: list[TestLink], linker: Linker) -> tuple[Verdict, str]:
+    tasks = [linker.tasks[cover.task] for cover in covers]
+    showing = [test for test in tests if test.link in SHOWS]
+    passed = [test for test in showing if test.outcome == "passed"]
+    wrong = [test for test in showing if test.outcome in ("failed", "error")]
+    unrun = [test for test in showing if test.outcome not in ("passed", "failed", "error")]
+    left = [task for task in tasks if not task.done]
+    elsewhere = needs_elsewhere(criterion.kind, criterion.text)
+    shown = _shown(passed, covers)
+
+    if wrong:
+        rest = f"; {_tests(passed)} passed" if passed else ""
+        return ("partly" if passed else "open"), f"{_tests(wrong)} {_outcome(wrong)}{rest}"
+    if covers and len(left) == len(tasks) and not passed:
+        return "open", f"{_states(left)}"
+    if elsewhere and (elsewhere.never or not passed) and not left and not _by_gates(covers, linker):
+        return "not verifiable here", _needs(elsewhere, criterion, covers, passed)
+    if not covers and not passed:
+        return "open", NO_TASK
+    if left:
+        return "partly", "; ".join(part for part in (shown, _states(left)) if part)
+    if passed and unrun:
+        return "partly", f"{shown}; {_tests(unrun)} {_outcome(unrun)}, which shows nothing"
+    if passed:
+        return "met", shown + ("" if covers else "; no task names it")
+    if covers[0].link == "works-on":
+        keys = _keys(tasks)
+        return "partly", f"{keys} works on what it names, and does not cite it: a weak link; no test is linked to it"
+    gates = _by_gates(covers, linker)
+    if gates:
+        return "met", gates
+    return "partly", _unshown(criterion, covers, tests, unrun, linker)
+
+
+def _shown(passed: list[TestLink], covers: list[Cover]) -> str:
+    """How the passed tests are linked, the strongest link first."""
+    named = [test for test in passed if test.link == "named"]
+    by_file = [test for test in passed if test.link == "file"]
+    by_task = [test for test in passed if test.link == "task"]
+    by_words = [test for test in passed if test.link == "words"]
+    if named:
+        return f"named by {_tests(named)}, passed"
+    if by_file:
+        return f"named at the head of the file of {_tests(by_file)}, passed"
+    if by_task:
+        tasks = dict.fromkeys(test.by.partition(",")[0] for test in by_task)
+        uses = dict.fromkeys(test.by.partition(", uses ")[2] for test in by_task)
+        return f"{_tests(by_task)} of {', '.join(tasks)}, which cites it, passed; they use {', '.join(uses)}"
+    if by_words:
+        test = by_words[0]
+        return f"{_tests(by_words)} of its story passed and shares its words ({test.by}): a weak link, no test names it"
+    return ""
+
+
+def _by_gates(covers: list[Cover], linker: Linker) -> str:
+    """For what is documentation or infrastructure: the gates of the verified tasks that cite it; empty if it is not."""
+    citing = [linker.tasks[cover.task] for cover in covers if cover.link == "cites"]
+    works = [task for task in citing if task.roles != ["tests"]]
+    if not works or any(task.state != "verified" for task in works):
+        return ""
+    if any(role not in ("docs", "infra") for task in works for role in task.roles):
+        return ""
+    gates = list(dict.fromkeys(gate for task in works for gate in task.gates))
+    unseen = list(dict.fromkeys(text for task in works for text in task.not_verified))
+    rest = f"; not verified here: {'; '.join(unseen[:3])}" if unseen else ""
+    return f"the gates of {_keys(works)} passed ({', '.join(gates)}){rest}" if gates else ""
+
+
+def _unshown(
+    criterion: Criterion, covers: list[Cover], tests: list[TestLink], unrun: list[TestLink], linker: Linker
+) -> str:
+    """Why a criterion whose tasks are all done is not met, and what would mend it."""
+    states = _states([linker.tasks[cover.task] for cover in covers])
+    unsure = [test for test in tests if test.link == "unsure" and test.outcome == "passed"]
+    by_story = [test for test in tests if test.link == "story" and test.outcome == "passed"]
+    if unrun:
+        return f"{states}; {_tests(unrun)} {_outcome(unrun)}, which shows nothing"
+    if unsure:
+        return f"{states}; {_tests(unsure)} of {unsure[0].by} passed but uses nothing that its tasks made"
+    if by_story:
+        return f"{states}; tests of the story pass, but none names {criterion.ref} or speaks of the same"
+    unseen = [text for cover in covers for text in linker.tasks[cover.task].not_verified]
+    rest = f"; not verified here: {unseen[0]}" if unseen else ""
+    uses = linker.uses(criterion, covers)
+    if uses:
+        return f"{states}; {uses[0]} uses what they made, but no test names {criterion.ref} or was written for it{rest}"
+    return f"{states}, but no passed test is linked to it: name {criterion.ref} in a test{rest}"
+
+
+def _needs(elsewhere: Elsewhere, criterion: Criterion, covers: list[Cover], passed: list[TestLink]) -> str:
+    text = f"needs {elsewhere.needs}"
+    if passed:
+        return f"{text}; what can be shown here, {_tests(passed)} shows"
+    return text if covers else f"{text}; {NO_TASK} either"
+
+
+def _tests(tests: list[TestLink]) -> str:
+    names = list(dict.fromkeys(test.nodeid.partition("[")[0].rpartition("/")[2] for test in tests))
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _outcome(tests: list[TestLink]) -> str:
+    words = {"error": "ended in an error", "skipped": "was skipped", "xfailed": "is expected to fail"}
+    return words.get(tests[0].outcome, tests[0].outcome)
+
+
+def _keys(tasks: list[TaskEvidence]) -> str:
+    return ", ".join(task.key for task in tasks)
+
+
+def _states(tasks: list[TaskEvidence]) -> str:
+    """`T002, T003 verified; T004 ticked without evidence`."""
+    words = {"ticked": "ticked, no commit of kfpilot stands for it", "open": "not done"}
+    by_state: dict[str, list[TaskEvidence]] = {}
+    for task in tasks:
+        by_state.setdefault(task.state, []).append(task)
+    return "; ".join(f"{_keys(same)} {words.get(state, state)}" for state, same in by_state.items())
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.replace("**", "").split())
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
