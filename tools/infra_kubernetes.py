@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +81,10 @@ def manifest_findings(root: Path, path: str, version: str | None = None) -> tupl
                     )
                 )
         except library.SchemaNotFoundError:
-            if group in BUILT_IN:
-                findings.append(
-                    Finding(
-                        rule="M02",
-                        path=path,
-                        line=at(["kind"]),
-                        message=f"Kubernetes {wanted} has no kind {kind} in {api}: the manifest cannot be applied. "
-                        "Mend the kind, or the apiVersion (old ones are removed).",
-                    )
-                )
+            hint = unknown_kind(kind, api, kinds_of(wanted)) if group in BUILT_IN else None
+            if hint is not None:
+                text = f"Kubernetes {wanted} has no kind {kind} in {api}: the manifest cannot be applied. {hint}"
+                findings.append(Finding(rule="M02", path=path, line=at(["kind"]), message=text))
             else:
                 unknown.append(f"{kind} ({api}) has no schema here: only its own operator can check it")
         except Exception as error:  # The library knows nothing of objects that are malformed to the core.
@@ -98,6 +93,32 @@ def manifest_findings(root: Path, path: str, version: str | None = None) -> tupl
             Finding(rule="M03", path=path, line=at(place), message=text) for place, text in selector_problems(data)
         ]
     return findings, unknown
+
+
+@lru_cache(maxsize=4)
+def kinds_of(version: str) -> dict[str, list[str]]:
+    """The kinds that a version of Kubernetes serves, in small letters, with the API versions that have them."""
+    import kubernetes_validate
+
+    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+    found: dict[str, list[str]] = {}
+    for file in sorted((folder / f"v{'.'.join(version.split('.')[:2])}.0-local-strict").glob("*.json")):
+        kind, _, api = file.stem.partition("-")
+        if api:
+            found.setdefault(kind, []).append(api.replace("-", "/"))
+    return found
+
+
+def unknown_kind(kind: str, api: str, known: dict[str, list[str]]) -> str | None:
+    """What to do about a kind that Kubernetes does not serve; None where it may be of a product around Kubernetes."""
+    short = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1/", api)
+    others = known.get(kind.lower())
+    if others:
+        return f"It is in {', '.join(others)} there: mend the apiVersion."
+    if "/" in short and not any(short in apis for apis in known.values()):
+        return "This apiVersion is removed, with all its kinds."
+    likely = near(kind.lower(), known, cutoff=0.85)
+    return f"Mend the kind.{likely}" if likely else None
 
 
 def templated(value: object) -> bool:
