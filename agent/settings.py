@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     kubernetes_version: str | None = Field(
         default=None, pattern=r"^v?1\.\d+(\.\d+)?$", description="Version that manifests are checked for, like 1.31"
     )
+    min_change_coverage: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Percent of the added lines of code that tests must execute; 0: only told",
+    )
     test_command: list[str] = Field(default=[], description="More arguments for pytest")
     source_roots: list[str] = Field(default=[], description="Folders that come first on the import path; found if none")
     cache_dir: Path = Field(
@@ -42,6 +48,15 @@ class Settings(BaseSettings):
     )
     refine: Literal["auto", "always", "never"] = Field(
         default="auto", description="When the planner agent is asked: auto, always, never"
+    )
+    review: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="When the reviewer agent is asked at the end of a run: auto (models of an endpoint that call tools), "
+        "always, never",
+    )
+    local_runs: bool = Field(default=True, description="Changed pipelines are run on this machine, without a network")
+    kfp_versions: list[str] = Field(
+        default=[], description="Further versions of kfp that the final check compiles with, such as 2.14.6"
     )
     record: Path | None = Field(default=None, description="Keep every model exchange in this file (JSON lines)")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from . import processes
 from .assertions import count_assertions
@@ -291,6 +291,7 @@ def _add_coverage(run: TestRun, path: Path, root: Path, *, whole: bool) -> None:
         statements += data["summary"]["num_statements"]
         covered += data["summary"]["covered_lines"]
         run.file_coverage[file] = data["missing_lines"]
+        run.executed[file] = data["executed_lines"]
     run.coverage = round(100 * covered / statements, 2) if statements else None
 
 
@@ -323,5 +324,6 @@ class TestRun(BaseModel):
     foreign: list[str] = []
     coverage: float | None = None
     file_coverage: dict[str, list[int]] = {}
+    executed: dict[str, list[int]] = Field(default={}, exclude=True)
     broken: str = ""
     output: str = ""
