@@ -187,7 +187,7 @@ class Document:
 
     @staticmethod
     def _line(file: Path, number: int, said: str, line: int) -> Found:
-        length = file.read_bytes().count(b"\n") + 1
+        length = len(file.read_bytes().splitlines())
         if number > length:
             yield line, f"`{said}`: the file has only {length} lines."
 

@@ -37,7 +37,7 @@ from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
 from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
-from .place import Place, Request, bring_documents, open_place, records, reopen_place
+from .place import Place, Request, bring_documents, open_place, records, refuse_secrets, reopen_place
 from .session import Run
 
 if TYPE_CHECKING:
@@ -300,6 +300,7 @@ def worker_for(handle: Handle, settings: Settings) -> Worker:
 def commit_documents(run: Run, paths: list[str]) -> None:
     """The user's uncommitted documents are the base of the run, so they are committed on its branch first."""
     place = run.place
+    refuse_secrets(place, paths)
     sha = git.commit_all(
         place.worktree,
         f"docs: the documents of {place.feature} as the run found them",

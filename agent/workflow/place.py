@@ -180,6 +180,30 @@ def bring_documents(repo: Repo, place: Place) -> list[str]:
     return changed
 
 
+def refuse_secrets(place: Place, paths: list[str]) -> None:
+    """The documents are committed before any gate has looked at them, so they are looked at here.
+
+    Args:
+        place: The run; its worktree holds the documents, not yet committed.
+        paths: The documents, relative to it.
+
+    Raises:
+        UserError: One of them holds a token or a key; its value is not said.
+    """
+    from ...tools.git_lines import added_lines
+    from ...tools.secret_scan import secret_findings
+
+    head = git.head(git.open_repo(place.worktree))
+    found = secret_findings(place.worktree, added_lines(place.worktree, head, paths), soft=lambda path: True)
+    for item in found:
+        if item.severity == "error":
+            raise UserError(
+                f"line {item.line} holds a secret, and the run would commit it",
+                where=place.root / item.path,
+                mend="Take it out of the document (and revoke it if it is real), then run again.",
+            )
+
+
 def task_commits(repo: Repo, span: str, feature: str) -> list[tuple[str, str]]:
     """Commit and task of every verified task of a feature in a range; ids are the same in every feature."""
     own = {sha for sha, name in git.commits_with_trailer(repo, span, FEATURE_TRAILER) if name == feature}

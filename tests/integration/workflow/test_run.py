@@ -245,6 +245,18 @@ def test_documents_that_are_not_committed_go_along(world: MakeWorld) -> None:
     assert after["files"] == before["files"] and after["main"] == before["main"]
 
 
+def test_a_document_with_a_secret_is_never_committed(world: MakeWorld) -> None:
+    here = world(quick=True)
+    token = "gh" + "p_" + "wWPw5k4aXcaT4fNP" + "0UcnZwJUVFk6LO0pINUx"
+    spec = here.root / "specs/001-prices/spec.md"
+    spec.write_text(spec.read_text() + f"\nUse the token {token}.\n")
+    with pytest.raises(UserError, match="holds a secret") as caught:
+        here.run()
+    assert token not in str(caught.value)
+    log = ["git", "log", "--all", "-p"]
+    assert token not in subprocess.run(log, cwd=here.root, capture_output=True, text=True, check=True).stdout
+
+
 def test_the_run_branch_must_be_free(world: MakeWorld) -> None:
     here = world(quick=True)
     git(here.root, "checkout", "-q", "-b", BRANCH)
