@@ -121,9 +121,21 @@ class FinalCheck(Base):
     type: Literal["final-check"] = "final-check"
     counts: dict[str, int] = {}
     coverage: float | None = None
+    change_coverage: float | None = Field(default=None, description="Percent of the lines the run added to code")
+    uncovered: list[str] = Field(default=[], description="Added lines that no test executes: file:lines")
     passed: bool = True
     failures: list[str] = []
     seconds: float = 0.0
+
+
+class AcceptanceReady(Base):
+    type: Literal["acceptance-ready"] = "acceptance-ready"
+    rows: list[dict[str, Any]] = Field(description="The acceptance table: Row as JSON")
+
+
+class ReviewFinished(Base):
+    type: Literal["review-finished"] = "review-finished"
+    review: dict[str, Any] = Field(description="Review as JSON")
 
 
 class RunFinished(Base):
@@ -150,6 +162,8 @@ Event = Annotated[
     | TaskFinished
     | Notice
     | FinalCheck
+    | AcceptanceReady
+    | ReviewFinished
     | RunFinished,
     Field(discriminator="type"),
 ]

@@ -12,7 +12,7 @@ from .models import Row, Verdict
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 FALLING: tuple[Verdict, ...] = ("met", "partly", "open")
-"""The way down. "not verifiable here" stands beside it: a reviewer verifies nothing, and cannot say more than it does."""
+"""The way down. "not verifiable here" stands beside it: who verifies nothing cannot say more than that."""
 
 MOST_FINDINGS = 20
 TEXT = 400

@@ -11,20 +11,23 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..acceptance.models import say
 from ..events import (
+    AcceptanceReady,
     AttemptFinished,
     BaselineReady,
     FinalCheck,
     GateFinished,
     Notice,
     PlanReady,
+    ReviewFinished,
     RunFinished,
     RunStarted,
     TaskFinished,
     TaskStarted,
 )
 from .fold import RunFold
-from .words import bare, clock, count, one_line, plural, say_counts
+from .words import bare, clock, count, one_line, plural, say_counts, say_review
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -151,6 +154,10 @@ class PlainDisplay(Display):
                 verdict = "passed" if event.passed else "FAILED"
                 head = f"final check {verdict}: {say_counts(event.counts)}{_coverage(event.coverage)}"
                 return [head, *(f"final check: {one_line(failure, 200)}" for failure in event.failures[:10])]
+            case AcceptanceReady():
+                return [f"acceptance: {say(self.fold.acceptance)}"]
+            case ReviewFinished() if self.fold.review:
+                return [say_review(self.fold.review)]
             case RunFinished():
                 return [self._end(event)]
         return []

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..acceptance.models import Row
+from ..acceptance.review import Review, apply_review
 from ..events import (
+    AcceptanceReady,
     AttemptFinished,
     AttemptStarted,
     BaselineReady,
@@ -16,6 +19,7 @@ from ..events import (
     ModelCalled,
     Notice,
     PlanReady,
+    ReviewFinished,
     RunFinished,
     RunStarted,
     TaskFinished,
@@ -36,6 +40,8 @@ class RunFold:
         tasks: Planned tasks in the order of work; tasks of earlier plans of the same run stay in it.
         activity: What a task is doing now, in a few words.
         final: The final check, if nothing was begun after it.
+        acceptance: The acceptance table that goes with it, as the reviewer left it.
+        review: What the reviewer said.
         finish: How the run ended; None while a session is open or after a kill.
     """
 
@@ -47,6 +53,8 @@ class RunFold:
         self.activity: dict[str, str] = {}
         self.baseline: BaselineReady | None = None
         self.final: FinalCheck | None = None
+        self.acceptance: list[Row] = []
+        self.review: Review | None = None
         self.finish: RunFinished | None = None
         self.notices: list[Notice] = []
         self.usage = Usage()
@@ -102,6 +110,12 @@ class RunFold:
                 self.notices.append(event)
             case FinalCheck():
                 self.final = event
+            case AcceptanceReady():
+                self.acceptance = [Row.model_validate(row) for row in event.rows]
+                self.review = None
+            case ReviewFinished():
+                self.review = Review.model_validate(event.review)
+                self.acceptance = apply_review(self.acceptance, self.review)
             case RunFinished():
                 self.finish = event
         self.last_at = event.at or self.last_at
@@ -116,7 +130,8 @@ class RunFold:
         self.start, self._session_at, self.last_at = event, event.at, event.at
         self.sessions += 1
         # What an earlier session found at its end does not hold for work that comes now.
-        self.finish = self.final = None
+        self.finish = self.final = self.review = None
+        self.acceptance = []
 
     def _plan_ready(self, plan: ExecutionPlan) -> None:
         # A resumed run may plan only what is still open: what was planned before stays in its place.

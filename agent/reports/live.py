@@ -13,10 +13,11 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from ..acceptance.models import say
 from ..events import FinalCheck, Notice, RunFinished
 from .display import Display
 from .models import Report, TaskReport
-from .words import bare, clock, count, one_line, plural, say_counts
+from .words import bare, clock, count, one_line, plural, say_counts, say_review
 
 ICONS = {"verified": "✓", "failed": "✗", "skipped": "»", "unfinished": "…", "pending": "·"}
 ASCII_ICONS = {"verified": "+", "failed": "x", "skipped": ">", "unfinished": "~", "pending": "."}
@@ -196,9 +197,16 @@ def print_summary(report: Report, console: Console, *, report_file: Path | None 
     tests = report.tests
     if tests.before is not None or tests.after is not None:
         console.print(Text(f"Tests: {say_counts(tests.before)} before, {say_counts(tests.after)} after"))
-    if report.references:
-        met = sum(ref.state == "met" for ref in report.references)
-        console.print(Text(f"Acceptance: {met} of {plural(len(report.references), 'reference')} met"))
+    if report.acceptance:
+        gaps = [row.id for row in report.acceptance if row.gap]
+        line = Text(f"Acceptance: {say(report.acceptance)}")
+        if gaps:
+            line.append(f": {', '.join(gaps[:8])}" + (" …" if len(gaps) > 8 else ""), style="yellow")
+        console.print(line, soft_wrap=True)
+    if report.review:
+        console.print(Text(bare(say_review(report.review))), soft_wrap=True)
+        for found in [item for item in report.review.findings if item.severity == "high"][:5]:
+            console.print(Text(bare(f"  {found.file}:{found.line} {found.what}"), style="yellow"), soft_wrap=True)
     console.print(Text(bare(report.readiness.text), style=colour))
     for label, text in _next_steps(report, report_file):
         console.print(Text(f"{label:<8}", style="bold"), Text(text), soft_wrap=True)

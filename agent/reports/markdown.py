@@ -7,8 +7,9 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..acceptance.models import say
 from .models import Issue, Report
-from .words import OUTCOMES, clock, count, plural, say_counts
+from .words import OUTCOMES, clock, count, plural, say_counts, say_review
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -98,7 +99,8 @@ The run worked no task.
 | {{ t.id | cell }} | {{ g.gate }} | {{ "passed" if g.passed else "**failed**" }} | \
 {{ "–" if g.exit_code is none else g.exit_code }} | \
 {{ "%.1f s" | format(g.seconds) }} | {{ g.summary | cell }}\
-{% for f in g.failures[:3] if not g.passed %}<br>{{ f | cell }}{% endfor %} |
+{% for f in g.failures[:3] if not g.passed %}<br>{{ f | cell }}{% endfor %}\
+{% for n in g.notes[:3] %}<br>{{ n | cell }}{% endfor %} |
 {% endfor %}\
 {% else %}\
 No gate has run.
@@ -129,28 +131,84 @@ ones. The harness itself took \
 |---|---|---|
 | Tests | {{ r.tests.before | tests }} | {{ r.tests.after | tests }} |
 | Line coverage | {{ r.tests.coverage_before | percent }} | {{ r.tests.coverage_after | percent }} |
+| Coverage of the added code | – | {{ r.tests.change_coverage | percent }} |
 
+{% for lines in r.tests.uncovered %}\
+{% if loop.first %}\
+No test executes these added lines:
+
+{% endif %}\
+- `{{ lines | plain }}`
+{% if loop.last %}
+{% endif %}\
+{% endfor %}\
 Final check of the whole branch: \
 {{ {none: "did not run", true: "passed", false: "**failed**"}[r.tests.final_check] }}.
 {% for f in r.tests.failures %}\
 {% if loop.first %}
 {% endif %}\
 - {{ f | plain }}
+{% endfor %}\
+{% for row in first %}\
+{% if loop.first %}
+
+### Tests written first
+
+| Test file | Red | Green |
+|---|---|---|
+{% endif %}\
+| `{{ row.file | cell }}` | {{ row.red | cell }} | {{ row.green | cell }} |
 {% endfor %}
 ## Acceptance
 
-{% if r.references %}\
-{{ r.references | selectattr("state", "equalto", "met") | list | length }} of {{ r.references | length }} \
-references met, by the verified tasks that cite them.
+{% if r.acceptance %}\
+{{ said | plain }}.
 
-| Reference | State | Verified tasks | Tests | Missing |
-|---|---|---|---|---|
-{% for ref in r.references %}\
-| {{ ref.id | cell }} | {{ ref.state if ref.state != "open" else "**open**" }} | {{ ref.verified | list_of }} | \
-{{ ref.tests | list_of }} | {{ ref.missing | list_of }} |
+| What | Verdict | Why | Tests | Tasks | Commits |
+|---|---|---|---|---|---|
+{% for row in r.acceptance %}\
+| **{{ row.id | cell }}** {{ row.text | cell }}<br>`{{ row.where | cell }}` | {{ row.verdict | verdict }}\
+{% if row.lowered_from %}<br>(was {{ row.lowered_from }}){% endif %} | {{ row.reason | cell }} | \
+{{ row.shown_by | files(3) }} | {{ row.tasks | list_of }} | {{ row.commits | commits }} |
+{% endfor %}\
+{% for row in r.acceptance if row.gap %}\
+{% if loop.first %}
+
+**Gaps**: no task and no test names or covers these, so nothing shows them.
+
+{% endif %}\
+- {{ row.id | plain }} (`{{ row.where | plain }}`): {{ row.text | plain }}
 {% endfor %}\
 {% else %}\
-No planned task cites a requirement, a success criterion or a scenario, so nothing can be said about them.
+{% if r.tests.final_check is none %}\
+The table is made at the end of a run, and this one has not come to it.
+{% else %}\
+No requirement, success criterion or scenario was found in the specification.
+{% endif %}\
+{% endif %}\
+{% if r.review %}
+### Review
+
+{{ reviewed | plain }}.
+{% if r.review.findings %}
+
+| Severity | Where | What | How to mend it |
+|---|---|---|---|
+{% for f in r.review.findings %}\
+| {{ f.severity }} | `{{ f.file | cell }}:{{ f.line }}` | {{ f.what | cell }} | {{ f.mend | cell }} |
+{% endfor %}\
+{% endif %}\
+{% for item in r.review.lowered %}\
+{% if loop.first %}
+
+{% endif %}\
+- {{ item.id | plain }}: {{ item.before }} → {{ item.verdict }}. {{ item.reason | plain }} \
+(`{{ item.file | plain }}:{{ item.line }}`)
+{% endfor %}\
+{% if r.review.left_out %}
+
+Too big to be shown to the reviewer whole: {{ r.review.left_out | files(10) }}.
+{% endif %}\
 {% endif %}
 ## Known issues and limits
 
@@ -179,7 +237,24 @@ def render(report: Report) -> str:
         total=plural(len(report.tasks), "task"),
         done_any=verified > 0 and bool(report.branch),
         folder=f".kfpilot/runs/{report.run}/",
+        first=written_first(report),
+        said=say(report.acceptance),
+        reviewed=say_review(report.review) if report.review else "",
     )
+
+
+def written_first(report: Report) -> list[dict[str, str]]:
+    """A row for each test file that was written before its code: where and why it was red, where it became green."""
+    rows: dict[str, dict[str, str]] = {}
+    for task in report.verified:
+        commit = f" at {task.commit[:10]}" if task.commit else ""
+        for found in (item for gate in task.gates for item in gate.test_first):
+            row = rows.setdefault(found.file, {"file": found.file, "red": f"at {found.red[:10]}", "green": "not yet"})
+            if found.waits:
+                row["red"] = f"{task.id}{commit}: waits for {', '.join(found.waits)}, because {found.why}"
+            else:
+                row["green"] = f"{task.id}{commit}, the file as it was"
+    return list(rows.values())
 
 
 @cache
@@ -202,6 +277,8 @@ def _template() -> Template:
         percent=lambda value: "not measured" if value is None else f"{value:.1f} %",
         list_of=lambda ids: ", ".join(map(cell, ids)) or "–",
         issue=_issue,
+        verdict=lambda verdict: f"**{verdict}**" if verdict == "open" else verdict,
+        commits=lambda shas: ", ".join(f"`{sha[:10]}`" for sha in shas) or "–",
     )
     return env.from_string(TEMPLATE)
 

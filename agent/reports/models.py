@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..acceptance.models import Row
+from ..acceptance.review import Review
 from ..verifier.models import GateResult
 
 TaskReportState = Literal["verified", "failed", "skipped", "unfinished", "pending"]
 RunState = Literal["verified", "partly", "budget", "interrupted", "error", "unfinished"]
-ReferenceState = Literal["met", "partly", "open"]
 IssueKind = Literal["failed", "unfinished", "skipped", "not-verified", "regression", "warning", "error"]
 
 
@@ -61,16 +62,6 @@ class TaskReport(Model):
     why: str = Field(default="", description="Why it is not verified, one line")
 
 
-class Reference(Model):
-    """An acceptance reference (FR-001, SC-002, US1/AS2) and the tasks that stand behind it."""
-
-    id: str
-    state: ReferenceState
-    verified: list[str] = Field(default=[], description="Verified tasks that cite it")
-    missing: list[str] = Field(default=[], description="Tasks that cite it and are not verified")
-    tests: list[str] = Field(default=[], description="Verified tasks of the tests role that cite it")
-
-
 class TestFigures(Model):
     """The project's tests before and after the run; None where they were not measured."""
 
@@ -80,6 +71,8 @@ class TestFigures(Model):
     after: dict[str, int] | None = None
     coverage_before: float | None = None
     coverage_after: float | None = None
+    change_coverage: float | None = Field(default=None, description="Percent of the lines the run added to code")
+    uncovered: list[str] = Field(default=[], description="Added lines that no test executes: file:lines")
     final_check: bool | None = Field(default=None, description="None: the final check did not run")
     failures: list[str] = []
 
@@ -132,7 +125,8 @@ class Report(Model):
     left_out: list[Left] = []
     usage: Usage = Field(default_factory=Usage, description="All model calls, those for no task included")
     tests: TestFigures = Field(default_factory=TestFigures)
-    references: list[Reference] = []
+    acceptance: list[Row] = Field(default=[], description="One row each requirement, success criterion and scenario")
+    review: Review | None = Field(default=None, description="None: the run has not come to it")
     issues: list[Issue] = []
     readiness: Readiness = Field(default_factory=lambda: Readiness(ready=False, text=""))
 

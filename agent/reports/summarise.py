@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..acceptance.models import say
 from ..errors import UserError
 from ..events import read_journal
 from .fold import RunFold
-from .models import Issue, IssueKind, Left, Readiness, Reference, ReferenceState, Report, TaskReport
+from .models import Issue, IssueKind, Left, Readiness, Report, TaskReport
 from .models import TestFigures as Figures
 from .words import one_line, plural, say_counts
 
@@ -89,7 +90,7 @@ def report_of(fold: RunFold, run: str = "") -> Report:
         # A resumed run's plan leaves out what an earlier session has done: that is not left out of the run.
         report.left_out = [Left(id=s.id, why=s.why) for s in fold.plan.skipped if s.id not in fold.tasks]
     report.tests = _figures(fold)
-    report.references = _references(report.tasks)
+    report.acceptance, report.review = fold.acceptance, fold.review
     report.issues = list(_issues(fold, report))
     report.readiness = readiness(report, warnings=len(fold.plan.warnings) if fold.plan else 0)
     return report
@@ -113,35 +114,11 @@ def _figures(fold: RunFold) -> Figures:
         after=after.counts if after else None,
         coverage_before=before.coverage if before else None,
         coverage_after=after.coverage if after else None,
+        change_coverage=after.change_coverage if after else None,
+        uncovered=after.uncovered if after else [],
         final_check=after.passed if after else None,
         failures=after.failures if after else [],
     )
-
-
-def _references(tasks: list[TaskReport]) -> list[Reference]:
-    cited: dict[str, list[TaskReport]] = {}
-    for task in tasks:
-        for ref in dict.fromkeys(task.refs):
-            cited.setdefault(ref, []).append(task)
-    references = []
-    for ref, citing in sorted(cited.items(), key=lambda item: _natural(item[0])):
-        verified = [task.id for task in citing if task.state == "verified"]
-        missing = [task.id for task in citing if task.state != "verified"]
-        state: ReferenceState = "met" if not missing else "partly" if verified else "open"
-        tests = [task.id for task in citing if task.state == "verified" and task.role == "tests"]
-        references.append(Reference(id=ref, state=state, verified=verified, missing=missing, tests=tests))
-    return references
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    """A sort key that puts US2 before US10."""
-    parts: list[str] = []
-    for char in text:
-        if parts and parts[-1][-1].isdigit() == char.isdigit():
-            parts[-1] += char
-        else:
-            parts.append(char)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
@@ -165,6 +142,7 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
     for warning in fold.plan.warnings if fold.plan else []:
         place = f" (line {warning.line})" if warning.line else ""
         yield Issue(kind="warning", text=f"{warning.code}: {one_line(warning.message)}{place}")
+    yield from _acceptance_issues(report)
     seen = {warning.message for warning in fold.plan.warnings} if fold.plan else set()
     for notice in fold.notices:
         if notice.level != "info" and notice.message not in seen:
@@ -172,6 +150,17 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
             kind: IssueKind = "error" if notice.level == "error" else "warning"
             code = f"{notice.code}: " if notice.code else ""
             yield Issue(kind=kind, text=code + one_line(notice.message))
+
+
+def _acceptance_issues(report: Report) -> Iterator[Issue]:
+    """Rows that are open although their tasks are done, and the reviewer's findings; gaps stand among the warnings."""
+    unfinished = {task.id for task in report.open}
+    for row in report.acceptance:
+        if row.verdict == "open" and not row.gap and not unfinished & set(row.tasks):
+            yield Issue(kind="warning", text=f"Acceptance: {row.id} is open: {one_line(row.reason)}")
+    for found in report.review.findings if report.review else []:
+        place = f"{found.file}:{found.line}"
+        yield Issue(kind="warning", text=f"Review, {found.severity}: {place}: {one_line(found.what)}")
 
 
 def _issue_of(task: TaskReport) -> Issue | None:
@@ -235,6 +224,8 @@ def readiness(report: Report, warnings: int = 0) -> Readiness:
         )
     if warnings:
         parts.append(f"The plan carries {plural(warnings, 'warning')} about the documents, see the known issues.")
+    if report.acceptance:
+        parts.append(f"Acceptance: {say(report.acceptance)}.")
     if unseen:
         parts.append(f"Not verified on this machine: {'; '.join(unseen)}.")
     if not against:

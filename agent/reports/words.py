@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..acceptance.review import Review
+
 OUTCOMES = {
     "verified": "every selected task verified",
     "partly": "finished, some tasks not verified",
@@ -41,6 +46,18 @@ def one_line(text: str, limit: int = 300) -> str:
 def bare(text: str) -> str:
     """Text without control characters: what a model or a test printed must not steer the terminal."""
     return "".join(char for char in text if char.isprintable())
+
+
+def say_review(review: Review) -> str:
+    """`Review: 2 findings, 1 verdict lowered`, or why there is none."""
+    if not review.done:
+        return f"No review: {one_line(bare(' '.join(review.why.split())), 200)}"
+    parts = [plural(len(review.findings), "finding"), f"{plural(len(review.lowered), 'verdict')} lowered"]
+    if review.refused:
+        parts.append(f"{plural(review.refused, 'attempt')} to raise a verdict ignored")
+    if review.unsupported:
+        parts.append(f"{plural(review.unsupported, 'claim')} dropped, naming no place that exists")
+    return f"Review: {', '.join(parts)}"
 
 
 def say_counts(counts: dict[str, int] | None) -> str:

@@ -1,6 +1,6 @@
 """The whole life of a run, as a LangGraph graph.
 
-    prepare ─► choose ─► work ─► judge ─► settle ─► choose … ─► finish
+    prepare ─► choose ─► work ─► judge ─► settle ─► choose … ─► finish ─► review
                            ▲        │
                            └────────┘ refused, attempts left
 
@@ -27,10 +27,12 @@ from ..events import (
     TaskStarted,
 )
 from ..planner.models import PlannedTask
+from ..verifier.change_coverage import change_coverage
 from ..verifier.models import Verdict
 from ..verifier.red_green import waiting
 from ..verifier.verify import verify
 from ..workers.job import Feedback
+from .acceptance import ask_reviewer, make_table
 from .place import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER, keep_patch, tick_file
 from .session import Run
 
@@ -69,6 +71,7 @@ def build(run: Run, checkpointer: Any) -> Any:
         "judge": judge,
         "settle": settle,
         "finish": finish,
+        "review": review,
     }.items():
         graph.add_node(name, bound(node, run))
     graph.add_edge(START, "prepare")
@@ -77,7 +80,8 @@ def build(run: Run, checkpointer: Any) -> Any:
     graph.add_edge("work", "judge")
     graph.add_conditional_edges("judge", lambda state: after_judge(run, state), ["work", "settle"])
     graph.add_edge("settle", "choose")
-    graph.add_edge("finish", END)
+    graph.add_edge("finish", "review")
+    graph.add_edge("review", END)
     return graph.compile(checkpointer=checkpointer)
 
 
@@ -338,13 +342,27 @@ def finish(run: Run, state: State) -> State:
     failures = list(dict.fromkeys(failures))
     if done.timed_out:
         failures.append("the suite did not end within its time limit")
+    change = change_coverage(run.place.worktree, run.place.start, done)
+    least = run.settings.min_change_coverage
+    if least and change is not None and change.percent < least:
+        missing = ", ".join(change.uncovered)
+        failures.append(f"the tests execute {change.percent:g} % of the added lines, less than {least} %: {missing}")
     run.emit(
         FinalCheck(
             counts=done.counts,
             coverage=done.coverage,
+            change_coverage=change.percent if change and change.lines else None,
+            uncovered=change.uncovered if change else [],
             passed=not failures,
             failures=failures,
             seconds=round(time.monotonic() - started, 2),
         )
     )
+    make_table(run, done, state["outcomes"])
+    return {}
+
+
+def review(run: Run, state: State) -> State:
+    """A reader's view of the whole; a node of its own, so that a run killed in it need not test everything again."""
+    ask_reviewer(run, state["outcomes"])
     return {}

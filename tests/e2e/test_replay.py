@@ -131,9 +131,15 @@ def test_the_report_has_the_figures(run: Finished) -> None:
     tests, page = run.report["tests"], (run.record / "report.md").read_text(encoding="utf-8")
     assert (tests["before"]["passed"], tests["after"]["passed"]) == (2, 14)
     assert tests["coverage_after"] > tests["coverage_before"] > 0
-    assert {item["id"]: item["state"] for item in run.report["references"]} == {
+    verdicts = {row["id"]: row["verdict"] for row in run.report["acceptance"]}
+    assert {key: verdict for key, verdict in verdicts.items() if key.startswith("FR")} == {
         f"FR-00{number}": "met" for number in range(1, 8)
     }
+    assert "| **FR-001** " in page and "test_select_orders.py::test_keeps_only_the_paid_orders_by_default" in page
+    # No task stands for the success criteria: that is told in the plan, in the table and at the end.
+    assert verdicts["SC-001"] == "open" and verdicts["SC-002"] == "not verifiable here"
+    assert "criterion-without-task" in run.done.stdout and "2 named by no task" in run.done.stdout
+    assert "No review: the record holds none" in page
     assert run.report["readiness"]["ready"]
     assert all(task in page for task in IDS) and "8 model calls" in page and "14 passed" in page
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from kfpilot.agent import events as ev
+from kfpilot.agent.acceptance.models import Row, TestLink
+from kfpilot.agent.acceptance.review import Review
 from kfpilot.agent.planner.models import ExecutionPlan, PlannedTask, PlanWarning, Skipped
 from kfpilot.agent.verifier.models import GateResult
 
@@ -182,6 +184,39 @@ def json_lines() -> Callable[[str], Iterator[dict[str, Any]]]:
 
 
 @pytest.fixture
-def by_reference() -> Callable[[Any], dict[str, tuple[str, list[str], list[str], list[str]]]]:
-    """Reads a report's references: state, verified, missing, tests by id."""
-    return lambda report: {ref.id: (ref.state, ref.verified, ref.missing, ref.tests) for ref in report.references}
+def rows() -> list[dict[str, Any]]:
+    """An acceptance table: one row met, one that nobody thought of, one for people."""
+    shown = {"nodeid": "tests/test_t.py::test_it", "outcome": "passed", "link": "task", "by": "T002, uses t001"}
+    table = [
+        Row(
+            id="FR-001", kind="requirement", text="Rows MUST be kept", where="spec.md:7", verdict="met",
+            reason="shown", tests=[TestLink.model_validate(shown)], tasks=["T001", "T002"], commits=["t001" + "c" * 36],
+        ),
+        Row(
+            id="FR-002", kind="requirement", text="a | b", where="spec.md:8", verdict="open",
+            reason="no task names or covers it", gap=True,
+        ),
+        Row(
+            id="SC-001", kind="criterion", text="Users like it", where="spec.md:9", verdict="not verifiable here",
+            reason="needs people who use it", tasks=["T003"],
+        ),
+    ]  # fmt: skip
+    return [row.model_dump(mode="json") for row in table]
+
+
+@pytest.fixture
+def reviewed() -> dict[str, Any]:
+    """A review that lowers one verdict and finds one thing."""
+    place = {"file": "src/t001.py", "line": 3}
+    review = Review.model_validate(
+        {
+            "lowered": [
+                {"id": "FR-001", "before": "met", "verdict": "partly", "reason": "an empty row is not tried", **place}
+            ],
+            "findings": [
+                {"severity": "high", "what": "A row without an amount ends the step", "mend": "Skip it", **place}
+            ],
+            "refused": 1,
+        }
+    )
+    return review.model_dump(mode="json")

@@ -19,7 +19,7 @@ def headings(text: str) -> list[str]:
     return [after.content for token, after in itertools.pairwise(tokens) if token.type == "heading_open"]
 
 
-def rows(text: str) -> list[list[str]]:
+def cells(text: str) -> list[list[str]]:
     """The cells of all table rows."""
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
     found: list[list[str]] = []
@@ -50,7 +50,7 @@ def test_writing_twice_replaces_the_files(mixed):
 
 def test_the_report_of_a_mixed_run(mixed):
     text = render(summarise(mixed.path))
-    table = rows(text)
+    table = cells(text)
 
     assert headings(text) == [
         "001-late-orders: finished, some tasks not verified",
@@ -67,11 +67,37 @@ def test_the_report_of_a_mixed_run(mixed):
     assert ["T002", "2", "2.0k", "1.2k", "400", "0:25"] in table
     assert ["**All**", "3", "3.0k", "1.8k", "600", "0:45"] in table
     assert ["T002", "kfp", "**failed**", "–", "0.5 s", "kfp: one wrong<br>src/x.py:2: late() takes a str"] in table
-    assert ["FR-002", "**open**", "–", "–", "T003"] in table
     assert ["Line coverage", "71.2 %", "80.5 %"] in table
     assert "git merge --ff-only kfpilot/001-late-orders" in text
     assert f"git apply --3way .kfpilot/runs/{mixed.run_dir.name}/patches/T002.patch" in text
     assert "Ready" not in text
+
+
+def test_the_acceptance_table_and_the_review(whole, rows, reviewed):
+    whole.add(ev.AcceptanceReady(rows=rows))
+    whole.add(ev.ReviewFinished(review=reviewed))
+    text = render(summarise(whole.path))
+    table = cells(text)
+
+    assert [
+        "**FR-001** Rows MUST be kept<br>`spec.md:7`", "partly<br>(was met)",
+        "the reviewer: an empty row is not tried (src/t001.py:3); before: shown",
+        "`tests/test_t.py::test_it`", "T001, T002", "`t001cccccc`",
+    ] in table  # fmt: skip
+    assert [
+        "**FR-002** a | b<br>`spec.md:8`", "**open**", "no task names or covers it", "–", "–", "–"
+    ] in table  # fmt: skip
+    assert ["high", "`src/t001.py:3`", "A row without an amount ends the step", "Skip it"] in table
+    assert "1 partly, 1 open, 1 not verifiable here (1 named by no task)." in text
+    assert "**Gaps**" in text and "- FR-002 (`spec.md:8`)" in text
+    assert "Review: 1 finding, 1 verdict lowered, 1 attempt to raise a verdict ignored." in text
+
+
+def test_a_run_without_review_says_why(whole, rows):
+    whole.add(ev.AcceptanceReady(rows=rows))
+    whole.add(ev.ReviewFinished(review={"done": False, "why": "the endpoint\nis gone"}))
+
+    assert "No review: the endpoint is gone." in render(summarise(whole.path))
 
 
 def test_the_report_of_a_whole_run_needs_no_section_on_failures(whole):
@@ -105,7 +131,7 @@ def test_text_from_documents_and_models_stays_in_its_cell(recorder, make):
 
     assert "<script>" not in text
     assert "Not a heading" not in headings(text)
-    row = next(row for row in rows(text) if row[0].startswith("**T001"))
+    row = next(row for row in cells(text) if row[0].startswith("**T001"))
     assert row[0].startswith("**T001** Join `a | b`")
     assert row[1:3] == ["code", "❌ failed"]
 

@@ -47,27 +47,40 @@ def test_tests_and_coverage_before_and_after(whole):
     assert (tests.coverage_before, tests.coverage_after, tests.final_check) == (71.25, 80.5, True)
 
 
-def test_references_are_met_partly_or_open(mixed, by_reference):
-    report = summarise(mixed.path)
+def test_the_table_stands_as_the_reviewer_left_it(whole, rows, reviewed):
+    whole.add(ev.AcceptanceReady(rows=rows))
+    whole.add(ev.ReviewFinished(review=reviewed))
+    report = summarise(whole.path)
 
-    assert by_reference(report) == {
-        "FR-001": ("partly", ["T001"], ["T002"], []),
-        "FR-002": ("open", [], ["T003"], []),
+    assert {row.id: (row.verdict, row.lowered_from) for row in report.acceptance} == {
+        "FR-001": ("partly", "met"),
+        "FR-002": ("open", None),
+        "SC-001": ("not verifiable here", None),
     }
+    assert "src/t001.py:3" in report.acceptance[0].reason
+    assert [issue.text for issue in report.issues if issue.text.startswith("Review")] == [
+        "Review, high: src/t001.py:3: A row without an amount ends the step"
+    ]
+    assert "Acceptance: 1 partly, 1 open, 1 not verifiable here (1 named by no task)." in report.readiness.text
 
 
-def test_a_verified_tests_task_is_named_as_evidence(whole, by_reference):
-    found = by_reference(summarise(whole.path))
+def test_a_review_in_the_journal_raises_nothing(whole, rows, reviewed):
+    """Whoever wrote the journal: the reader of it lets no verdict rise."""
+    reviewed["lowered"] = [
+        {"id": "FR-002", "before": "open", "verdict": "met", "reason": "x", "file": "a.py", "line": 1},
+        {"id": "SC-001", "before": "not verifiable here", "verdict": "met", "reason": "x", "file": "a.py", "line": 1},
+    ]
+    whole.add(ev.AcceptanceReady(rows=rows))
+    whole.add(ev.ReviewFinished(review=reviewed))
 
-    assert found["FR-001"] == ("met", ["T001", "T002"], [], ["T002"])
-    assert found["US1/AS1"] == ("met", ["T002"], [], ["T002"])
+    assert [row.verdict for row in summarise(whole.path).acceptance] == ["met", "open", "not verifiable here"]
 
 
-def test_references_are_sorted_as_a_person_would(recorder, make):
-    recorder.start()
-    recorder.plan([make["planned"]("T001", refs=["US10/AS1", "US2/AS1", "FR-010", "1.2", "FR-002"])])
+def test_an_open_row_whose_tasks_are_done_is_an_issue(whole, rows):
+    rows[1] |= {"gap": False, "tasks": ["T001"], "reason": "test_x failed"}
+    whole.add(ev.AcceptanceReady(rows=rows))
 
-    assert [ref.id for ref in summarise(recorder.path).references] == ["1.2", "FR-002", "FR-010", "US2/AS1", "US10/AS1"]
+    assert "Acceptance: FR-002 is open: test_x failed" in [issue.text for issue in summarise(whole.path).issues]
 
 
 def test_a_failed_task_shows_the_gates_of_its_last_attempt_and_keeps_its_patch(mixed):
