@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 GATES: dict[Role, list[str]] = {
-    "code": ["scope", "files", "security", "python", "kfp", "tests"],
+    "code": ["scope", "files", "security", "python", "kfp", "ir", "local", "tests"],
     "tests": ["scope", "files", "security", "python", "assertions", "tests", "mutation"],
     "docs": ["scope", "files", "security", "docs"],
     "infra": ["scope", "files", "security", "config", "infra"],
@@ -35,6 +35,8 @@ GATE_ORDER = (
     "security",
     "python",
     "kfp",
+    "ir",
+    "local",
     "assertions",
     "config",
     "infra",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from ...tools.kfp_check import KfpChecker
+from ...tools.kfp_check import KfpChecker, KfpModule
+from ...tools.kfp_local import LocalRun, LocalRunner
 from ...tools.mutation_run import MutationRunner
 from ...tools.pytest_run import TestRun, find_python, find_source_roots, run_pytest
 from ..settings import Settings
@@ -21,6 +22,8 @@ class Bench:
     Attributes:
         baseline: The tests on the tree the current task starts from. A test that passed there must pass still.
         latest: The last whole run of the tests; it becomes the baseline when its task is committed.
+        base_modules: (commit, path) -> module as it was compiled there, see `compiled`.
+        local_done: Runs on this machine by the digest of what was run.
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
@@ -30,6 +33,9 @@ class Bench:
         self.mutation = MutationRunner(self.python)
         self.baseline: TestRun | None = None
         self.latest: TestRun | None = None
+        self.base_modules: dict[tuple[str, str], KfpModule] = {}
+        self.local_done: dict[str, LocalRun] = {}
+        self._local: LocalRunner | None = None
 
     def source_roots(self, worktree: Path) -> list[Path]:
         """Folders that come first on the import path of whatever is run in the worktree."""
@@ -48,6 +54,12 @@ class Bench:
             coverage=coverage,
             extra=self.settings.test_command,
         )
+
+    def local_runner(self) -> LocalRunner:
+        """Runs compiled pipelines on this machine."""
+        if self._local is None or self._local.checker is not self.checker:
+            self._local = LocalRunner(self.checker, self.settings.cache_dir)
+        return self._local
 
     def close(self) -> None:
         """End the processes of the checker and of the mutants."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...tools import git
+from ...tools.kfp_check import KfpModule
 from ..documents.models import Feature
 from ..planner.models import PlannedTask
 from ..planner.paths import role_of_path
@@ -41,6 +42,7 @@ class GateContext:
     only: list[str] | None = None
     asked: bool = False
     found_red: dict[str, list[str]] = field(default_factory=dict)
+    compiled: dict[str, KfpModule] = field(default_factory=dict)
 
     @cached_property
     def changed(self) -> list[str]:

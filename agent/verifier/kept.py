@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 
-from ...tools import git
 from ...tools.kfp_check import KfpModule, KfpObject
+from .compiled import compiled_base
 from .context import GateContext
 
 SETTINGS = {
@@ -29,20 +27,12 @@ def lost_settings(ctx: GateContext, modules: list[KfpModule]) -> list[str]:
     A rewritten file easily drops what nobody asked to drop, and everything still compiles.
 
     Args:
-        ctx: The task; its base commit is checked out into a scratch worktree for the comparison.
+        ctx: The task; its base commit is compiled for the comparison.
         modules: The touched modules as they are now.
     """
-    known = [module.path for module in modules if ctx.before(module.path) is not None]
-    if not known or not any(item.kind == "pipeline" for module in modules for item in module.objects):
+    if not any(item.kind == "pipeline" for module in modules for item in module.objects):
         return []
-    with tempfile.TemporaryDirectory(prefix="kfpilot-base-") as folder:
-        tree = Path(folder) / "tree"
-        repo = git.open_repo(ctx.worktree)
-        git.add_worktree(repo, tree, ctx.base)
-        try:
-            old = ctx.bench.checker.check(tree, known, source_roots=ctx.bench.source_roots(tree))
-        finally:
-            git.remove_worktree(repo, tree)
+    old = compiled_base(ctx, [module.path for module in modules]).values()
     now = {(module.path, item.name): item for module in modules for item in module.objects}
     text = " ".join([ctx.task.title, *ctx.feature.task(ctx.task.id).details]).lower()
     failures = []

@@ -9,6 +9,7 @@ from ...tools import search
 from ...tools.kfp_check import KfpModule
 from ...tools.kfp_lint import problems
 from ..planner.paths import role_of_path
+from .compiled import compiled
 from .context import GateContext
 from .kept import lost_settings
 from .models import GateResult
@@ -19,11 +20,11 @@ MAX_DEPENDANTS = 30
 
 def gate_kfp(ctx: GateContext) -> GateResult:
     """Every component and pipeline in the touched modules, and in the modules that use them, compiles and validates."""
-    touched = [path for path in ctx.of("*.py") if role_of_path(path) != "tests" and is_code(ctx, path)]
+    touched = touched_modules(ctx)
     if not touched:
         return result("kfp", [], "no module touched")
     paths = touched + dependants(ctx, touched)
-    modules = ctx.bench.checker.check(ctx.worktree, paths, source_roots=ctx.bench.source_roots(ctx.worktree))
+    modules = compiled(ctx, paths)
     failures = [failure for module in modules for failure in module_failures(module, module.path in touched)]
     failures += [f"{path}: {problem}" for path in touched for problem in problems(ctx.read(path))]
     if not failures:
@@ -33,6 +34,11 @@ def gate_kfp(ctx: GateContext) -> GateResult:
     good = f"{kinds['component'] + kinds['container']} components, {kinds['pipeline']} pipelines compile and validate"
     unseen = sorted({f"{item.name}: the container image is not run" for item in objects if item.kind == "container"})
     return result("kfp", failures, good, counts={"modules": len(modules), **kinds}, not_verified=unseen)
+
+
+def touched_modules(ctx: GateContext) -> list[str]:
+    """Changed, existing Python files that are code of the project."""
+    return [path for path in ctx.of("*.py") if role_of_path(path) != "tests" and is_code(ctx, path)]
 
 
 def is_code(ctx: GateContext, path: str) -> bool:

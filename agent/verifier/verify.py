@@ -8,7 +8,17 @@ from collections.abc import Callable
 from ...tools import git
 from ...tools.infra_checks import infra_files
 from ..errors import ToolFailure
-from . import docs_gate, infra_gate, mutation_gate, running_gates, security_gate, static_gates, tests_gate
+from . import (
+    docs_gate,
+    infra_gate,
+    ir_gates,
+    local_gates,
+    mutation_gate,
+    running_gates,
+    security_gate,
+    static_gates,
+    tests_gate,
+)
 from .context import GateContext
 from .honest import is_settings, put_back_tests
 from .models import GateResult, Verdict
@@ -27,6 +37,8 @@ GATES: dict[str, Gate] = {
     "assertions": static_gates.gate_assertions,
     "docs_run": docs_gate.gate_docs_run,
     "kfp": running_gates.gate_kfp,
+    "ir": ir_gates.gate_ir,
+    "local": local_gates.gate_local,
     "tests": tests_gate.gate_tests,
     "mutation": mutation_gate.gate_mutation,
 }

@@ -435,7 +435,7 @@ def test_the_json_has_exactly_the_documented_shape() -> None:
                 "priority": "P2",
                 "files": ["a.py"],
                 "depends_on": [],
-                "gates": ["scope", "files", "security", "python", "kfp", "tests"],
+                "gates": ["scope", "files", "security", "python", "kfp", "ir", "local", "tests"],
                 "refs": [],
             }
         ]

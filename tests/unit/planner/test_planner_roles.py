@@ -182,22 +182,30 @@ def test_one_worker_with_two_roles_reaches_only_the_tests_it_names() -> None:
 @pytest.mark.parametrize(
     ("roles", "files", "gates"),
     [
-        (["code"], ["a.py"], ["scope", "files", "security", "python", "kfp", "tests"]),
+        (["code"], ["a.py"], ["scope", "files", "security", "python", "kfp", "ir", "local", "tests"]),
         (["tests"], ["tests/test_a.py"], ["scope", "files", "security", "python", "assertions", "tests", "mutation"]),
         (["docs"], ["README.md"], ["scope", "files", "security", "docs"]),
         (["infra"], ["Dockerfile"], ["scope", "files", "security", "config", "infra"]),
         (["infra"], [".github/workflows/a.yml"], ["scope", "files", "security", "config", "infra"]),
-        (["code"], ["components/a/component.yaml"], ["scope", "files", "security", "python", "kfp", "config", "tests"]),
-        (["code"], ["orders/schema.json"], ["scope", "files", "security", "python", "kfp", "config", "tests"]),
+        (
+            ["code"],
+            ["components/a/component.yaml"],
+            ["scope", "files", "security", "python", "kfp", "ir", "local", "config", "tests"],
+        ),
+        (
+            ["code"],
+            ["orders/schema.json"],
+            ["scope", "files", "security", "python", "kfp", "ir", "local", "config", "tests"],
+        ),
         (
             ["code", "tests"],
             ["a.py"],
-            ["scope", "files", "security", "python", "kfp", "assertions", "tests", "mutation"],
+            ["scope", "files", "security", "python", "kfp", "ir", "local", "assertions", "tests", "mutation"],
         ),
         (
             ["code", "docs", "infra"],
             [],
-            ["scope", "files", "security", "python", "kfp", "config", "infra", "docs", "tests"],
+            ["scope", "files", "security", "python", "kfp", "ir", "local", "config", "infra", "docs", "tests"],
         ),
     ],
 )
