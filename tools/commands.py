@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .project_names import Project, near
+from .script_options import options_of, unknown_options
 
 PYTHON = re.compile(r"(.*/)?python(3(\.\d+)?)?$")
 PLACEHOLDER = re.compile(r"[<>{}*$?|]|\.\.\.|…|path/to|your[_-]|\bmy[_-]", re.IGNORECASE)
@@ -42,6 +43,17 @@ def command_problems(project: Project, text: str, *, folder: Path | None = None)
             elif not name.startswith(("/", "~")) and not any((place / name).exists() for place in places):
                 files = [path.relative_to(project.root).as_posix() for path in project.python_files]
                 yield offset, f"there is no file `{name}`.{near(name, files)}"
+            else:
+                file = next((place / name for place in places if (place / name).is_file()), None)
+                for option in unknown_options(file, after(words, name)) if file and "pytest" not in words else []:
+                    yield offset, f"`{name}` has no option `{option}`.{near(option, options_of(file) or ())}"
+
+
+def after(words: list[str], name: str) -> list[str]:
+    """The words of a command that come after a name, up to the next command."""
+    following = words[words.index(name) + 1 :]
+    ends = next((at for at, item in enumerate(following) if item in {*SEPARATORS, "--"}), len(following))
+    return following[:ends]
 
 
 def references(words: list[str]) -> Iterator[tuple[str, str]]:
