@@ -97,11 +97,19 @@ def _shown(passed: list[TestLink], covers: list[Cover]) -> str:
     if by_task:
         tasks = dict.fromkeys(test.by.partition(",")[0] for test in by_task)
         uses = dict.fromkeys(test.by.partition(", uses ")[2] for test in by_task)
-        return f"{_tests(by_task)} of {', '.join(tasks)}, which cites it, passed; they use {', '.join(uses)}"
+        many = _many(by_task)
+        return f"{many} of {', '.join(tasks)}, which cites it, passed and used {', '.join(uses)}"
     if by_words:
-        test = by_words[0]
-        return f"{_tests(by_words)} of its story passed and shares its words ({test.by}): a weak link, no test names it"
+        words = by_words[0].by.split(", ")[:6]
+        return (
+            f"{_many(by_words)} of its story passed with words of it ({', '.join(words)}): a weak link, none names it"
+        )
     return ""
+
+
+def _many(tests: list[TestLink]) -> str:
+    number = len({test.nodeid.partition("[")[0] for test in tests})
+    return "1 test" if number == 1 else f"{number} tests"
 
 
 def _by_gates(covers: list[Cover], linker: Linker) -> str:

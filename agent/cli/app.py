@@ -109,18 +109,28 @@ def plan(
     )  # fmt: skip
 
 
-@app.command(epilog="Examples:  kfpilot verify   ·   kfpilot verify T003 T004 --feature 001 --json")
+@app.command(
+    epilog="Examples:  kfpilot verify   ·   kfpilot verify T003 T004 --feature 001 --json   ·   "
+    "kfpilot verify --acceptance"
+)
 def verify(
     tasks: Annotated[list[str] | None, typer.Argument(help="Task ids (default: every ticked task).")] = None,
     feature: Annotated[str | None, typer.Option("--feature", "-f", help="The feature, if it is not clear.")] = None,
     base: Annotated[
         str | None, typer.Option(help="Commit to compare with (default: where the task's files began).")
     ] = None,
+    acceptance: Annotated[
+        bool, typer.Option("--acceptance", help="Instead: run the tests and say of each requirement what shows it.")
+    ] = False,
     json: Json = False,
     no_color: NoColor = False,
     repo: Repo = Path(),
 ) -> None:
     """Run the gates of tasks on the current tree, without a model. Writes nothing."""
+    if acceptance:
+        from .acceptance import acceptance_command
+
+        raise typer.Exit(acceptance_command(repo, tasks or [], feature=feature, json=json, no_color=no_color))
     from .verify import verify_command
 
     raise typer.Exit(verify_command(repo, tasks or [], feature=feature, base=base, json=json, no_color=no_color))

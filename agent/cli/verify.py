@@ -6,6 +6,8 @@ import json as jsonlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,30 +44,33 @@ def verify_command(
     documents = find_feature(repo, feature)
     planned = planned_tasks(documents, tasks)
     settings = settings_for(root, {})
-    scratch = Path(tempfile.mkdtemp(prefix="kfpilot-verify-"))
-    worktree = scratch / "tree"
     console = console_for(no_color)
     verdicts: list[Verdict] = []
-    try:
-        git.add_worktree(repo, worktree, git.head(repo))
-        patch = git.diff(root, git.head(repo))
-        git.apply_patch(worktree, patch)
-        with Bench(root, settings) as bench:
-            for task in planned:
-                if not json:
-                    console.print(
-                        f"{task.id} {task.title}", markup=False, style="bold", soft_wrap=not console.is_terminal
-                    )
-                verdicts.append(judge(repo, documents, task, worktree, base, bench, settings))
-                if not json:
-                    show(verdicts[-1], console)
-    finally:
-        git.remove_worktree(repo, worktree)
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_tree(repo, root) as worktree, Bench(root, settings) as bench:
+        for task in planned:
+            if not json:
+                console.print(f"{task.id} {task.title}", markup=False, style="bold", soft_wrap=not console.is_terminal)
+            verdicts.append(judge(repo, documents, task, worktree, base, bench, settings))
+            if not json:
+                show(verdicts[-1], console)
     if json:
         rows = [{**verdict.model_dump(mode="json"), "passed": verdict.passed} for verdict in verdicts]
         sys.stdout.write(jsonlib.dumps({"feature": documents.name, "tasks": rows}, indent=2) + "\n")
     return EXIT_OK if all(verdict.passed for verdict in verdicts) else EXIT_NOT_VERIFIED
+
+
+@contextmanager
+def scratch_tree(repo: Repo, root: Path) -> Iterator[Path]:
+    """A worktree with the checkout's content as it is now, uncommitted files included; gone afterwards."""
+    scratch = Path(tempfile.mkdtemp(prefix="kfpilot-verify-"))
+    worktree = scratch / "tree"
+    try:
+        git.add_worktree(repo, worktree, git.head(repo))
+        git.apply_patch(worktree, git.diff(root, git.head(repo)))
+        yield worktree
+    finally:
+        git.remove_worktree(repo, worktree)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def planned_tasks(feature: Feature, wanted: list[str]) -> list[PlannedTask]:
