@@ -46,6 +46,7 @@ class Run(BaseModel):
     exit_code: int | None = None
     passed: int = 0
     failed: list[str] = []
+    noticed: list[str] = []
     uncollected: list[str] = []
     lines: dict[str, list[int]] = {}
     timed_out: bool = False
@@ -62,8 +63,9 @@ class Judged(BaseModel):
     """A mutant and what became of it.
 
     Attributes:
-        outcome: `killed`: a test failed, or ran without end. `survived`: all passed. `broken`: the changed file cannot
-            even be imported, so it says nothing about the tests.
+        outcome: `killed`: an assertion failed, or the tests ran without end. `crashed`: tests failed only because the
+            changed code itself raised. `survived`: all passed. `broken`: the changed file cannot even be imported, so
+            it says nothing about the tests.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -262,12 +264,13 @@ class Session:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def run(self, *, seconds: float, trace: Iterable[str] = ()) -> Run:
+    def run(self, *, seconds: float, trace: Iterable[str] = (), changed: str = "") -> Run:
         """Run the tests on what the copy holds now.
 
         Args:
             seconds: The time limit.
             trace: Files, relative to the root, whose executed lines are wanted.
+            changed: The file that holds a mutant; the run ends with the first assertion that notices it.
         """
         traced = {str(self.root / name): name for name in trace}
         request = {
@@ -276,6 +279,7 @@ class Session:
             "arguments": self.arguments,
             "seconds": seconds,
             "trace": list(traced),
+            "changed": str(self.root / changed) if changed else "",
         }
         done = Run.model_validate(self.runner.ask(request, seconds + GRACE))
         done.lines = {traced[path]: lines for path, lines in done.lines.items()}
@@ -287,14 +291,16 @@ class Session:
         before = (self.origin / mutant.path).read_bytes()  # a test may have written over the copy
         file.write_text(mutant.source, encoding="utf-8")
         try:
-            done = self.run(seconds=seconds)
+            done = self.run(seconds=seconds, changed=mutant.path)
         finally:
             file.write_bytes(before)
         if done.uncollected and not done.failed:
             return Judged(mutant=mutant, outcome="broken")
         if done.green:
             return Judged(mutant=mutant, outcome="survived")
-        why = "the time limit" if done.timed_out else next(iter(done.failed), f"exit code {done.exit_code}")
+        if done.failed and not done.noticed and not done.timed_out:
+            return Judged(mutant=mutant, outcome="crashed", by=done.failed[0])
+        why = "the time limit" if done.timed_out else next(iter(done.noticed), f"exit code {done.exit_code}")
         return Judged(mutant=mutant, outcome="killed", by=why)
 
 
@@ -311,7 +317,7 @@ def arguments(root: Path) -> list[str]:
             kept += [part, parts.pop(0)]
     options = " ".join(word if " " not in word else f"'{word}'" for word in kept)
     # What pytest-cov, xdist and the like were told in the settings costs time and shows nothing here.
-    quiet = ["-q", "-x", "--no-header", "--tb=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    quiet = ["-q", "--no-header", "--tb=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     off = ["-p", "no:cacheprovider", "-p", "no:langsmith_plugin"]
     return ["-o", f"addopts={options}", *quiet, *off, f"--rootdir={root}"]
 

@@ -107,7 +107,8 @@ class _Finder:
                     else:
                         direct[alias.asname or alias.name] = (node.module, alias.name)
         found: dict[tuple[str, str], None] = {}
-        for node in ast.walk(tree):
+        uses = [node for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))]
+        for node in sorted(uses, key=lambda node: (node.lineno, node.col_offset)):
             pairs = []
             if isinstance(node, ast.Name) and node.id in direct:
                 pairs.append(direct[node.id])

@@ -27,7 +27,7 @@ NAMED_AS_SURVIVOR = 5
 
 
 def gate_mutation(ctx: GateContext) -> GateResult:
-    """At least one small change of each function that the task's tests are about makes one of them fail."""
+    """At least one small change of each function that the tests are about makes one of their assertions fail."""
     writes_tests = "tests" in (ctx.task.role, *ctx.task.also)
     tests = [path for path in (ctx.tests if writes_tests else due(ctx)) if not path.endswith("conftest.py")]
     waiting = [path for path in tests if path in ctx.found_red]
@@ -69,7 +69,7 @@ def tried(
         return result("mutation", [], "not tried", not_verified=unseen)
     chosen = choose(ctx, targets, sources, first.lines)
     end = time.monotonic() + SECONDS
-    each = max(2.0, 5 * first.seconds)
+    each = 1.5 + 5 * first.seconds
     judged: dict[int, list[Judged]] = {}
     for number, mutant in chosen:
         left = end - time.monotonic()
@@ -89,15 +89,17 @@ def told(
     for number, target in enumerate(targets):
         done = [item for item in judged.get(number, []) if item.outcome != "broken"]
         alive = [item.mutant for item in done if item.outcome == "survived"]
+        crashed = sum(item.outcome == "crashed" for item in done)
         killed += len(done) - len(alive)
         survived += len(alive)
         notes += [f"{mutant} is noticed by no test" for mutant in alive]
-        if len(alive) < LEAST or len(alive) < len(done):
+        # Any call notices that the code raises; what makes a test is that an assertion notices a wrong result.
+        if len(alive) < LEAST or len(alive) + crashed < len(done):
             continue
         shown = "; ".join(str(mutant) for mutant in alive[:NAMED_AS_SURVIVOR])
         message = (
-            f"{', '.join(target.tests)}: the tests of `{target.name}` cannot fail: none notices {shown}. "
-            f"Call `{target.name}` and assert the exact values that it returns or writes"
+            f"{', '.join(target.tests)}: the tests of `{target.name}` cannot fail by what they assert: none notices "
+            f"{shown}. Call `{target.name}` and assert the exact values that it returns or writes"
         )
         if failing and claimed(ctx, target, targets):
             blind.append(message)

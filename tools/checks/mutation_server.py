@@ -27,9 +27,18 @@ UNWANTED = ("langsmith",)
 
 
 class Recorder:
-    """A plugin that counts what failed, and where: a file that cannot be collected shows nothing about its tests."""
+    """A plugin that tells how tests failed.
 
-    def __init__(self) -> None:
+    A file that cannot be collected shows nothing about its tests, and one that only breaks because the changed code
+    itself breaks has noticed no wrong result.
+
+    Args:
+        changed: The file that was changed; "" for none.
+    """
+
+    def __init__(self, changed: str) -> None:
+        self.changed = changed
+        self.noticed: list[str] = []
         self.passed = 0
         self.failed: list[str] = []
         self.uncollected: list[str] = []
@@ -37,6 +46,15 @@ class Recorder:
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             self.uncollected.append(report.nodeid)
+
+    def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
+        """An assertion failed, or the code under test did: told by the frames between the test and the exception."""
+        if not hasattr(report, "when") or call.excinfo is None:
+            return
+        if not any(str(entry.path) == self.changed for entry in call.excinfo.traceback):
+            self.noticed.append(report.nodeid)
+            if self.changed:
+                node.session.shouldstop = "a change was noticed"
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
@@ -84,7 +102,7 @@ def child(request: dict[str, Any], answers: int) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(request["source_roots"])
     import pytest
 
-    recorder = Recorder()
+    recorder = Recorder(request.get("changed", ""))
     tracer = Tracer(request["trace"]) if request.get("trace") else None
     if tracer:
         tracer.start()
@@ -94,6 +112,7 @@ def child(request: dict[str, Any], answers: int) -> None:
         "exit_code": code,
         "passed": recorder.passed,
         "failed": recorder.failed[:5],
+        "noticed": recorder.noticed[:5],
         "uncollected": recorder.uncollected[:5],
         "lines": {file: sorted(lines) for file, lines in tracer.lines.items()} if tracer else {},
     }
