@@ -111,7 +111,7 @@ def plan(
 
 @app.command(
     epilog="Examples:  kfpilot verify   ·   kfpilot verify T003 T004 --feature 001 --json   ·   "
-    "kfpilot verify --acceptance"
+    "kfpilot verify --acceptance   ·   kfpilot verify --kfp-versions 2.14.6,2.16.1"
 )
 def verify(
     tasks: Annotated[list[str] | None, typer.Argument(help="Task ids (default: every ticked task).")] = None,
@@ -122,6 +122,9 @@ def verify(
     acceptance: Annotated[
         bool, typer.Option("--acceptance", help="Instead: run the tests and say of each requirement what shows it.")
     ] = False,
+    kfp_versions: Annotated[
+        str, typer.Option(help="Compile under these versions of kfp as well, such as 2.14.6,2.16.1.")
+    ] = "",
     json: Json = False,
     no_color: NoColor = False,
     repo: Repo = Path(),
@@ -133,7 +136,29 @@ def verify(
         raise typer.Exit(acceptance_command(repo, tasks or [], feature=feature, json=json, no_color=no_color))
     from .verify import verify_command
 
-    raise typer.Exit(verify_command(repo, tasks or [], feature=feature, base=base, json=json, no_color=no_color))
+    raise typer.Exit(
+        verify_command(
+            repo, tasks or [], feature=feature, base=base, kfp_versions=kfp_versions, json=json, no_color=no_color
+        )
+    )
+
+
+@app.command(
+    "diff-ir",
+    epilog="Examples:  kfpilot diff-ir   ·   kfpilot diff-ir --base main pipelines/daily.py   ·   "
+    "kfpilot diff-ir --base v1.2 --json",
+)
+def diff_ir(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files or folders (default: all that changed).")] = None,
+    base: Annotated[str, typer.Option(help="Commit, branch or tag to compare with.")] = "HEAD",
+    json: Json = False,
+    no_color: NoColor = False,
+    repo: Repo = Path(),
+) -> None:
+    """Show what changed in compiled pipelines: inputs, defaults, images, limits. Exit code 1 if callers break."""
+    from .ir import diff_ir_command
+
+    raise typer.Exit(diff_ir_command(repo, paths or [], base=base, json=json, no_color=no_color))
 
 
 @app.command(epilog="Examples:  kfpilot report   ·   kfpilot report 20261125 --json")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...tools import git
+from ...tools.kfp_versions import VERSION, VersionReport
 from ..documents.models import Feature
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..planner.build import build_plan
@@ -19,6 +20,7 @@ from ..planner.models import PlannedTask
 from ..settings import Settings
 from ..verifier.bench import Bench
 from ..verifier.context import GateContext
+from ..verifier.final import other_versions
 from ..verifier.models import Verdict
 from ..verifier.verify import verify
 from ..workflow.driver import find_feature, open_checkout
@@ -27,6 +29,7 @@ from .common import console_for, settings_for
 
 if TYPE_CHECKING:
     from git import Repo
+    from rich.console import Console
 
 
 def verify_command(
@@ -35,6 +38,7 @@ def verify_command(
     *,
     feature: str | None = None,
     base: str | None = None,
+    kfp_versions: str = "",
     json: bool = False,
     no_color: bool = False,
 ) -> int:
@@ -46,6 +50,7 @@ def verify_command(
     settings = settings_for(root, {})
     console = console_for(no_color)
     verdicts: list[Verdict] = []
+    versions = versions_of(kfp_versions)
     with scratch_tree(repo, root) as worktree, Bench(root, settings) as bench:
         for task in planned:
             if not json:
@@ -53,10 +58,42 @@ def verify_command(
             verdicts.append(judge(repo, documents, task, worktree, base, bench, settings))
             if not json:
                 show(verdicts[-1], console)
+        reports = other_versions(bench, worktree, versions)
     if json:
         rows = [{**verdict.model_dump(mode="json"), "passed": verdict.passed} for verdict in verdicts]
-        sys.stdout.write(jsonlib.dumps({"feature": documents.name, "tasks": rows}, indent=2) + "\n")
-    return EXIT_OK if all(verdict.passed for verdict in verdicts) else EXIT_NOT_VERIFIED
+        whole: dict[str, object] = {"feature": documents.name, "tasks": rows}
+        if versions:
+            whole["kfp_versions"] = [report.model_dump(mode="json") for report in reports]
+        sys.stdout.write(jsonlib.dumps(whole, indent=2) + "\n")
+    else:
+        show_versions(reports, console)
+    good = all(verdict.passed for verdict in verdicts) and all(item.status in ("same", "differs") for item in reports)
+    return EXIT_OK if good else EXIT_NOT_VERIFIED
+
+
+def versions_of(text: str) -> list[str]:
+    """The versions of `--kfp-versions`.
+
+    Raises:
+        UserError: One is no version.
+    """
+    versions = [part.strip() for part in text.split(",") if part.strip()]
+    for version in versions:
+        if not VERSION.match(version):
+            raise UserError(f"'{version}' is no version of kfp", mend="Write them like --kfp-versions 2.14.6,2.16.1")
+    return versions
+
+
+def show_versions(reports: list[VersionReport], console: Console) -> None:
+    """A line a version, and what differs or fails."""
+    marks = {"same": "pass", "differs": "differs", "fails": "fail", "not-verified": "not verified"}
+    for report in reports:
+        whole = not console.is_terminal
+        console.print(f"  {marks[report.status]} {report}", markup=False, highlight=False, soft_wrap=whole)
+        for detail in report.details:
+            console.print(f"       {detail}", markup=False, highlight=False, soft_wrap=whole)
+        for unseen in report.unseen if report.unseen != report.details else []:
+            console.print(f"       not verified here: {unseen}", markup=False, highlight=False, soft_wrap=whole)
 
 
 @contextmanager
@@ -152,4 +189,6 @@ def show(verdict: Verdict, console: object) -> None:
         for doubt in gate.warnings:
             console.print(f"       warning: {doubt}", markup=False, highlight=False, soft_wrap=whole)
         for unseen in gate.not_verified:
-            console.print(f"       not verified here: {unseen}", markup=False, highlight=False, soft_wrap=whole)
+            # A run on this machine says itself where it was.
+            text = f"not verified {'' if unseen.startswith('locally: ') else 'here: '}{unseen}"
+            console.print(f"       {text}", markup=False, highlight=False, soft_wrap=whole)

@@ -28,6 +28,7 @@ from ..events import (
 )
 from ..planner.models import PlannedTask
 from ..verifier.change_coverage import change_coverage
+from ..verifier.final import check_branch
 from ..verifier.models import Verdict
 from ..verifier.red_green import waiting
 from ..verifier.verify import verify
@@ -347,6 +348,10 @@ def finish(run: Run, state: State) -> State:
     if least and change is not None and change.percent < least:
         missing = ", ".join(change.uncovered)
         failures.append(f"the tests execute {change.percent:g} % of the added lines, less than {least} %: {missing}")
+    branch = check_branch(run.bench, run.repo, run.place.worktree, run.place.start, run.documents())
+    failures += branch.failures
+    for unseen in branch.unseen:
+        run.emit(Notice(level="warning", code="not-verified", message=unseen))
     run.emit(
         FinalCheck(
             counts=done.counts,
