@@ -21,11 +21,12 @@ def added_lines(worktree: Path, base: str, paths: Iterable[str]) -> dict[str, se
         paths: Files that exist now, relative to it.
 
     Returns:
-        A set for each path; empty where nothing was added, and for files that git takes for binary.
+        A set for each path; empty where nothing was added. Attributes that call a file binary change nothing: whoever
+        writes it could write them too.
     """
     wanted = list(paths)
     tree = tree_hash(worktree) if wanted else ""
-    options = ["-r", "-p", "-U0", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color"]
+    options = ["-r", "-p", "-U0", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--text"]
     found: dict[str, set[int]] = {}
     for path in wanted:
         patch = git(worktree, "diff-tree", *options, base, tree, "--", path)

@@ -15,7 +15,7 @@ from .infra_kubernetes import KUSTOMIZATIONS, kustomization_findings, manifest_f
 from .infra_prometheus import (
     dashboard_findings,
     dashboard_of,
-    embedded_dashboards,
+    embedded_findings,
     is_rule_file,
     rule_findings,
 )
@@ -53,7 +53,7 @@ RULES = (
 )  # fmt: skip
 
 YAML = (".yaml", ".yml")
-DASHBOARD_FOLDERS = {"dashboards", "grafana"}
+DASHBOARD_FOLDERS = {"dashboards", "grafana", "monitoring", "observability"}
 
 
 class InfraReport(BaseModel):
@@ -90,7 +90,7 @@ def kind_of(path: str) -> str | None:
         return "shell"
     if pure.suffix in YAML:
         return "yaml"
-    if pure.suffix == ".json" and DASHBOARD_FOLDERS & set(pure.parts[:-1]):
+    if pure.suffix == ".json" and (DASHBOARD_FOLDERS & set(pure.parts[:-1]) or "dashboard" in name.lower()):
         return "dashboard"
     return None
 
@@ -184,12 +184,7 @@ def yaml_report(root: Path, kinds: dict[str, list[str]], report: InfraReport, ve
         for document in found:
             if is_rule_file(document):
                 report.findings += rule_findings(path, document)
-            for key, line, dashboard in embedded_dashboards(document):
-                text = f"{path}, {key}"
-                report.findings += [
-                    item.model_copy(update={"message": f"{text}: {item.message}"})
-                    for item in dashboard_findings(path, dashboard, line=line)
-                ]
+            report.findings += embedded_findings(path, document)
         if not any(isinstance(item.data, dict) and item.data.get("kind") for item in found):
             continue
         if patches is None:

@@ -28,14 +28,21 @@ def manifests(found: Sequence[Document]) -> Iterator[tuple[Document, dict[str, A
     """The Kubernetes objects of a file with their place; those of a List one by one."""
     for document in found:
         data = document.data
-        if not isinstance(data, dict) or not data.get("apiVersion") or not data.get("kind"):
+        if not is_object(data):
             continue
         if data["kind"] == "List" and isinstance(data.get("items"), list):
             for number, item in enumerate(data["items"]):
-                if isinstance(item, dict) and item.get("apiVersion") and item.get("kind"):
+                if is_object(item):
                     yield document, item, ["items", number]
         else:
             yield document, data, []
+
+
+def is_object(data: object) -> bool:
+    """Whether something says what kind of Kubernetes object it is."""
+    return isinstance(data, dict) and all(
+        isinstance(data.get(key), str) and data[key] for key in ("apiVersion", "kind")
+    )
 
 
 def manifest_findings(root: Path, path: str, version: str | None = None) -> tuple[list[Finding], list[str]]:
@@ -89,6 +96,7 @@ def manifest_findings(root: Path, path: str, version: str | None = None) -> tupl
                 unknown.append(f"{kind} ({api}) has no schema here: only its own operator can check it")
         except Exception as error:  # The library knows nothing of objects that are malformed to the core.
             unknown.append(f"{path}: {kind} could not be checked: {type(error).__name__}")
+            continue
         findings += [
             Finding(rule="M03", path=path, line=at(place), message=text) for place, text in selector_problems(data)
         ]

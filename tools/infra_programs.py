@@ -30,15 +30,21 @@ def dockerfile_findings(root: Path, paths: Sequence[str]) -> tuple[list[Finding]
     Returns:
         The findings, and what could not be looked at.
     """
+    # An empty file ends hadolint, with all others.
+    paths = [path for path in paths if (root / path).read_bytes().strip()]
     if not paths:
         return [], []
-    done = run_program("hadolint", ["--format", "json", "--no-fail", *paths], root)
+    done = run_program("hadolint", ["--format", "json", "--no-fail", *(f"./{path}" for path in paths)], root)
     if done is None:
         return [], ["Dockerfiles: hadolint is not installed"]
     try:
         said = json.loads(done.stdout)
     except json.JSONDecodeError:
-        return [], [f"Dockerfiles: hadolint could not run: {(done.stderr or done.stdout).strip()[:200]}"]
+        if len(paths) > 1:
+            each = [dockerfile_findings(root, [path]) for path in paths]
+            return [item for found, _ in each for item in found], [line for _, unseen in each for line in unseen]
+        reason = " ".join((done.stderr or done.stdout).split())[:200]
+        return [], [f"{paths[0]}: hadolint could not run: {reason}"]
     return [
         Finding(
             rule="D01",

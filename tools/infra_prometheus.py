@@ -10,7 +10,7 @@ from typing import Any
 
 from .findings import Finding
 from .project_names import near
-from .yaml_lines import Document
+from .yaml_lines import Document, documents
 
 FUNCTIONS = frozenset(
     """
@@ -52,6 +52,11 @@ def promql_problem(expression: str) -> tuple[str, bool] | None:
             likely = near(unknown[1], FUNCTIONS, cutoff=0.8)
             return f"there is no function `{unknown[1]}` in PromQL.{likely}", bool(likely)
         return reason, True
+    except BaseException as error:
+        # The parser is no Python: where it gives up, it raises what is no Exception, and has no name to import.
+        if type(error).__name__ != "PanicException":
+            raise
+        return f"the parser gives up: {error}", False
     return None
 
 
@@ -150,7 +155,7 @@ def dashboard_of(data: Any) -> dict[str, Any] | None:
     """The Grafana dashboard in a JSON document, also where it is wrapped for the API; None if it is none."""
     if isinstance(data, dict) and isinstance(data.get("dashboard"), dict):
         data = data["dashboard"]
-    return data if isinstance(data, dict) and "schemaVersion" in data else None
+    return data if isinstance(data, dict) and isinstance(data.get("schemaVersion"), int) else None
 
 
 def embedded_dashboards(document: Document) -> Iterator[tuple[str, int, dict[str, Any]]]:
@@ -166,6 +171,28 @@ def embedded_dashboards(document: Document) -> Iterator[tuple[str, int, dict[str
                 continue
             if found is not None:
                 yield str(key), document.line_of(["data", key]), found
+
+
+def embedded_findings(path: str, document: Document) -> list[Finding]:
+    """What is wrong with dashboards and rules that a ConfigMap carries."""
+    found = [
+        item.model_copy(update={"message": f"{key}: {item.message}"})
+        for key, line, dashboard in embedded_dashboards(document)
+        for item in dashboard_findings(path, dashboard, line=line)
+    ]
+    data = document.data
+    if isinstance(data, dict) and data.get("kind") == "ConfigMap" and isinstance(data.get("data"), dict):
+        for key, value in data["data"].items():
+            if str(key).endswith((".yaml", ".yml", ".rules")) and isinstance(value, str):
+                place = document.line_of(["data", key])
+                # The text of a block begins in the line below its key.
+                found += [
+                    item.model_copy(update={"line": place + item.line, "message": f"{key}: {item.message}"})
+                    for inner in documents(value)
+                    if is_rule_file(inner)
+                    for item in rule_findings(path, inner)
+                ]
+    return found
 
 
 def dashboard_findings(path: str, dashboard: dict[str, Any], *, text: str = "", line: int = 1) -> list[Finding]:

@@ -135,7 +135,11 @@ def actionlint_findings(root: Path, paths: Sequence[str]) -> tuple[list[Finding]
         return [], []
     if find_program("actionlint") is None:
         return [], ["expressions and contexts of workflows: actionlint is not installed"]
-    done = run_program("actionlint", ["-no-color", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}", *paths], root)
+    done = run_program(
+        "actionlint",
+        ["-no-color", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}", *(f"./{path}" for path in paths)],
+        root,
+    )
     try:
         said = json.loads(done.stdout) if done else []
     except json.JSONDecodeError:

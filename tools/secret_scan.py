@@ -46,7 +46,7 @@ MORE = {
 WRITTEN_OUT = ("KeywordDetector", "BasicAuthDetector", "JwtTokenDetector")
 ENTROPY = ("Base64HighEntropyString", "HexHighEntropyString")
 FILTERS = ("is_sequential_string", "is_potential_uuid", "is_likely_id_string", "is_templated_secret",
-           "is_prefixed_with_dollar_sign", "is_not_alphanumeric_string", "is_swagger_file")  # fmt: skip
+           "is_prefixed_with_dollar_sign", "is_not_alphanumeric_string")  # fmt: skip
 PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n|[\"'+\\,]){1,60}"
                          r"(?:(?:[\w-]+: [^\n]*|\s|\\n)*?)[A-Za-z0-9+/=]{30,}")  # fmt: skip
 PRAGMA = re.compile(r"pragma:?\s*(?:allow|white)list\s+(?P<next>nextline\s+)?secret", re.I)
@@ -74,6 +74,8 @@ MEND = (
     "through kfp-kubernetes); revoke it if it is real."
 )
 LIMIT = 1_000_000
+LONGEST = 20_000
+"""Of a line: what is longer was not written by hand, and the patterns would take their time."""
 _settings = threading.Lock()
 
 
@@ -111,8 +113,10 @@ def secret_findings(
         data = (root / path).read_bytes()
         if len(data) > LIMIT and PurePosixPath(path).suffix not in (".py", ".yaml", ".yml", ".env"):
             data = data[:LIMIT]
+        if b"\0" in data[:8000]:
+            continue
         text = data.decode("utf-8", "replace")
-        lines = text.splitlines()
+        lines = text.split("\n")  # As git counts them: Python knows more characters that end a line.
         for number, kind, rule, sure, value in hits(path, text, numbers):
             line = lines[number - 1] if number <= len(lines) else ""
             if (clean(value) and clean(value) in moved_from) or baseline.knows(path, value, line):
@@ -150,7 +154,7 @@ Hit = tuple[int, str, str, bool, str]
 
 def hits(path: str, text: str, numbers: set[int]) -> Iterator[Hit]:
     """Everything in the added lines that may be a secret."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     for match in PRIVATE_KEY.finditer(text):
         first = text.count("\n", 0, match.start()) + 1
         last = text.count("\n", 0, match.end()) + 1
@@ -184,8 +188,9 @@ def manifest_hits(text: str, numbers: set[int]) -> Iterator[Hit]:
 
 
 def detected(path: str, lines: list[str], numbers: set[int]) -> Iterator[Hit]:
-    """What detect-secrets finds; it gets the added lines alone, in a file of the same name."""
+    """What detect-secrets finds; it gets the added lines alone, in a file of their own."""
     from detect_secrets.core.scan import scan_file
+    from detect_secrets.filters.heuristic import IGNORED_FILE_EXTENSIONS
     from detect_secrets.settings import transient_settings
 
     no_entropy = path.endswith(NO_ENTROPY) or LOCK_NAMES.search(PurePosixPath(path).name)
@@ -195,9 +200,13 @@ def detected(path: str, lines: list[str], numbers: set[int]) -> Iterator[Hit]:
         # Not those that ask the services whether a token is real: nothing of it leaves this machine.
         "filters_used": [{"path": f"detect_secrets.filters.heuristic.{name}"} for name in FILTERS],
     }
-    kept = [line if number in numbers else "" for number, line in enumerate(lines, 1)]
+    kept = [
+        re.sub(r"[\r\v\f]", " ", line)[:LONGEST] if number in numbers else "" for number, line in enumerate(lines, 1)
+    ]
     with tempfile.TemporaryDirectory(prefix="kfpilot-scan-") as folder:
-        file = Path(folder) / PurePosixPath(path).name
+        # The end of a name tells what is in it, and must not tell that nothing is looked at.
+        end = PurePosixPath(path).suffix
+        file = Path(folder) / f"added{'.txt' if end in IGNORED_FILE_EXTENSIONS else end}"
         file.write_text("\n".join(kept) + "\n", encoding="utf-8")
         # Its settings are one for the whole process.
         with _settings, transient_settings(config):

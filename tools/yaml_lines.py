@@ -11,6 +11,8 @@ import yaml
 
 _DROPPED = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int", "tag:yaml.org,2002:value"}
 _INT = re.compile(r"[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)\Z")
+TOO_LARGE = 500_000
+"""Parts of a document; some lines of aliases can stand for billions."""
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -63,6 +65,15 @@ class Document:
         return line
 
 
+def size_of(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many parts a document has once its aliases are written out; a part that holds itself counts as endless."""
+    if id(node) not in known:
+        known[id(node)] = TOO_LARGE + 1
+        children = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        known[id(node)] = 1 + sum(size_of(child, known) for child in children if isinstance(child, yaml.Node))
+    return known[id(node)]
+
+
 def documents(text: str) -> list[Document]:
     """The documents of a YAML text; none when it does not parse or has tags of its own."""
     loader = Loader(text)
@@ -70,6 +81,8 @@ def documents(text: str) -> list[Document]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            if size_of(node, {}) > TOO_LARGE:
+                return []
             found.append(Document(loader.construct_document(node), node))
     except (yaml.YAMLError, ValueError, RecursionError):
         return []

@@ -82,6 +82,11 @@ def test_no_task_of_any_role_is_verified_with_a_secret(judge: Judge, task: str, 
     assert TOKEN not in verdict.model_dump_json()
 
 
+def test_attributes_of_git_hide_no_line(judge: Judge) -> None:
+    hidden = {".gitattributes": "*.py -diff\n*.yaml binary\n", "shop/double.py": f'TOKEN = "{TOKEN}"\n'}
+    assert gate(judge(CODE, hidden), "security").failures[0].startswith("shop/double.py:1: SEC01")
+
+
 def test_a_risky_call_of_the_task_is_refused_and_an_old_one_is_not(judge: Judge) -> None:
     old = "def single(price):\n    return eval(price)\n"
     verdict = judge(CODE, {"shop/old.py": old + "\n\ndef more(x):\n    return exec(x)\n"}, files={"shop/old.py": old})

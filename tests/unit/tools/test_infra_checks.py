@@ -234,6 +234,12 @@ def test_a_dashboard_in_a_config_map_is_looked_at(look: Look) -> None:
     assert "runs.json" in found[0].message
 
 
+def test_rules_in_a_config_map_are_looked_at(look: Look) -> None:
+    block = "".join("    " + line for line in changed(PLAIN_RULES, "up == 0", "up = 0").splitlines(keepends=True))
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: d\ndata:\n  runs.yaml: |\n{block}"
+    assert [(item.rule, item.line) for item in errors(look({"deploy/d.yaml": text}))] == [("P01", 11)]
+
+
 def test_what_is_filled_in_later_is_not_judged(look: Look) -> None:
     report = look(
         {
@@ -283,6 +289,36 @@ def test_copied_files_that_are_nowhere_are_told(look: Look) -> None:
     )
     assert [item.severity for item in report.findings if item.rule == "D02"] == ["warning"]
     assert errors(report) == []
+
+
+def test_one_dockerfile_that_ends_hadolint_hides_no_other(look: Look) -> None:
+    bad = changed(DOCKERFILE, "WORKDIR /app", "WORKDIR app")
+    # hadolint 2.15 breaks off at a folder of one letter.
+    report = look({"main.py": "", "a.Dockerfile": "FROM x:1\nWORKDIR a\n", "b.Dockerfile": bad, "c.Dockerfile": ""})
+    assert [item.path for item in errors(report)] == ["b.Dockerfile"]
+    assert [line.partition(":")[0] for line in report.not_verified] == ["a.Dockerfile"]
+
+
+def test_malformed_files_end_no_check(look: Look) -> None:
+    lines = [f"  a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]\n" for number in range(1, 9)]
+    bomb = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  a0: &a0 [x, x, x]\n" + "".join(lines)
+    rule = "groups: [{rules: [1, {alert: a, expr: 'x offset inf'}]}, 2]\n"
+    report = look(
+        {
+            "bomb.yaml": bomb,
+            "itself.yaml": "kind: &a [*a]\n",
+            "kind.yaml": "apiVersion: 1\nkind: [a]\nspec: 3\n",
+            "pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: []\nspec: 3\n",
+            "rule.yaml": rule,
+            "-x y/ü.yaml": "a: 1\na: 2\n",
+            "kustomization.yaml": "resources: 3\n",
+            "dashboards/a.json": '{"schemaVersion": 1, "panels": [1, {"targets": [1, {"expr": 3}]}, {"panels": {}}]}',
+            "dashboards/b.json": "[1",
+            "x.sh": "\0\n",
+        }
+    )
+    assert {item.path for item in errors(report)} == {"pod.yaml", "-x y/ü.yaml"}
+    assert [item.path for item in report.findings if item.severity == "warning"] == ["rule.yaml"]
 
 
 def test_a_repository_has_its_own_rules_for_yaml(look: Look) -> None:

@@ -165,6 +165,16 @@ def test_a_file_of_secrets_that_was_there_is_not_added(scan: Scan) -> None:
     assert failing(scan(".env", "LEVEL=2\n", before={".env": "LEVEL=1\n"}.get)) == []
 
 
+def test_lines_are_counted_as_git_counts_them(scan: Scan) -> None:
+    text = f'a = 1\f\nb = "\u2028"\r\npassword = "{WORD}"\r\n'
+    assert failing(scan("a.py", text, {3})) == [("SEC02", 3)]
+
+
+def test_names_of_files_hide_nothing(scan: Scan) -> None:
+    for path in ("swagger.py", "poetry.lock", "a b/ü.py", "-x.py"):
+        assert failing(scan(path, f'key = "{AWS}"\n')) == [("SEC01", 1)]
+
+
 def test_random_strings_are_told(scan: Scan) -> None:
     found = scan("a.py", f'value = "{LONG}{LONG[::-1]}"\n')
     assert [(item.rule, item.severity) for item in found] == [("SEC03", "warning")]
