@@ -51,8 +51,8 @@ class Settings(BaseSettings):
     )
     review: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="When the reviewer agent is asked at the end of a run: auto (models of an endpoint that call tools), "
-        "always, never",
+        description="When the reviewer agent is asked at the end of a run: "
+        "auto (models of an endpoint that call tools), always, never",
     )
     local_runs: bool = Field(default=True, description="Changed pipelines are run on this machine, without a network")
     kfp_versions: list[str] = Field(

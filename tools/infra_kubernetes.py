@@ -56,7 +56,7 @@ def manifest_findings(root: Path, path: str, version: str | None = None) -> tupl
     Returns:
         The findings, and the kinds for which there is no schema.
     """
-    from kubernetes_validate import utils as library  # type: ignore[import-untyped]
+    from kubernetes_validate import utils as library
 
     known = library.all_versions()
     # A version that is newer than all schemas is judged by the newest.

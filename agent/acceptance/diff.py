@@ -39,7 +39,8 @@ def shown_diff(patch: str, budget: int) -> ShownDiff:
     The feature's own documents are left out: a task's tick is no work to review.
     """
     parts = sorted(parts_of(patch), key=lambda part: (ORDER.get(role_of_path(part.path), 0), -part.size, part.path))
-    texts, left_out = [], []
+    texts: list[str] = []
+    left_out: list[str] = []
     for part in parts:
         room = budget - sum(rough_tokens(text) for text in texts)
         text = "\n".join([f"--- {part.path}", *part.lines])
@@ -85,7 +86,7 @@ def parts_of(patch: str) -> list[_Part]:
                 size += 1
             else:
                 lines.append(f"{number:>4} {line}")
-                size += line.startswith("+")
+                size += int(line.startswith("+"))
                 number += 1
         found.append(_Part(path, lines, size))
     return found

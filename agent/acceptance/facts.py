@@ -9,9 +9,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ...tools.assertions import helper_functions, real_assertions
 from ...tools.project_names import parse
 
 __test__ = False
+
+TEST_PACKAGES = frozenset({"tests", "test", "testing", "helpers", "conftest", ""})
+"""Where helpers of tests are imported from; the empty one is a relative import."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -27,6 +31,7 @@ class TestFacts(BaseModel):
         modules: The modules those come from, dotted.
         strings: Strings in it that may be paths or dotted names.
         words: What it is made of, as plain words.
+        asserts: Whether anything in it can fail but by an accident.
     """
 
     __test__ = False
@@ -39,6 +44,7 @@ class TestFacts(BaseModel):
     modules: set[str] = set()
     strings: set[str] = set()
     words: list[str] = []
+    asserts: bool = True
 
 
 class TestReader:
@@ -107,6 +113,10 @@ class TestReader:
                 numbers = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and is_number(n.value)]
                 local += [*texts, *map(str, numbers), *used_names(node)]
         facts.words = words_of(" ".join(local))
+        helpers = {name: node for place in reversed(places) for name, node in place.helpers.items()}
+        # A helper that other test modules share may assert for it; its source is not looked for.
+        shared = any(module.partition(".")[0] in TEST_PACKAGES for module in facts.modules)
+        facts.asserts = shared or bool(real_assertions(function, helpers))
         return facts
 
 
@@ -115,6 +125,7 @@ class _File:
         self.lines = source.splitlines()
         self.tree = tree
         self.imports = imports_in(tree, nested=False)
+        self.helpers = helper_functions(tree)
         self.defined: dict[str, list[ast.AST]] = {}
         for node in tree.body:
             self._define(node)

@@ -26,10 +26,10 @@ def names_it(criterion: Criterion, text: str) -> bool:
 def _pattern(ref: str) -> re.Pattern[str]:
     scenario = _SCENARIO.match(ref)
     if scenario:
-        story, number = re.escape(scenario[1]), int(scenario[2])
+        story, which = re.escape(scenario[1]), int(scenario[2])
         return re.compile(
             rf"(?<![A-Za-z0-9])(?:US|(?:user[ _-]?)?story)[ _-]?0*{story}[\s_/,:.-]*"
-            rf"(?:AS|(?:acceptance[ _-]?)?scenario)[ _#-]?0*{number}(?!\d)",
+            rf"(?:AS|(?:acceptance[ _-]?)?scenario)[ _#-]*0*{which}(?!\d)",
             re.I,
         )
     plain = _ID.match(ref)

@@ -49,6 +49,8 @@ class Linker:
         found: list[TestLink] = []
         for case in self.run.tests:
             link = self._link(criterion, case, made, testers)
+            if link and link.link in SHOWS and not self.facts(case).asserts:
+                link.link = "empty"
             if link:
                 found.append(link)
         return sorted(found, key=rank)
@@ -86,6 +88,9 @@ class Linker:
         for cover in testers:
             if case.file not in self.test_files(cover.task):
                 continue
+            if "::" not in case.nodeid and case.outcome == "error":
+                # The file could not be collected, so none of its tests ran.
+                return link("task", f"{cover.task}, uses {case.file}")
             name = self.used(facts, criterion, made, self.feature.task(cover.task))
             if not name:
                 if cover.link == "cites":

@@ -121,7 +121,7 @@ def check_answer(answer: ReviewAnswer, rows: Sequence[Row], lines: Lines) -> Rev
         if file is None or not item.what.strip():
             review.unsupported += 1
             continue
-        severity = next((known for known in SEVERITIES if known == item.severity.strip().lower()), "medium")
+        severity: Severity = next((known for known in SEVERITIES if known == item.severity.strip().lower()), "medium")
         review.findings.append(
             ReviewFinding(severity=severity, file=file, line=item.line, what=short(item.what), mend=short(item.mend))
         )
@@ -133,7 +133,7 @@ def check_answer(answer: ReviewAnswer, rows: Sequence[Row], lines: Lines) -> Rev
 
 def is_lower(new: str, old: str) -> bool:
     """Whether a verdict lies below another. Nothing lies below or above "not verifiable here"."""
-    return new in FALLING and old in FALLING and FALLING.index(new) > FALLING.index(old)  # type: ignore[arg-type]
+    return new in FALLING and old in FALLING and FALLING.index(new) > FALLING.index(old)
 
 
 def apply_review(rows: Sequence[Row], review: Review) -> list[Row]:

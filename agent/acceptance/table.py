@@ -135,6 +135,9 @@ def _unshown(
     by_story = [test for test in tests if test.link == "story" and test.outcome == "passed"]
     if unrun:
         return f"{states}; {_tests(unrun)} {_outcome(unrun)}, which shows nothing"
+    empty = [test for test in tests if test.link == "empty" and test.outcome == "passed"]
+    if empty:
+        return f"{states}; {_tests(empty)} passed but asserts nothing"
     if unsure:
         return f"{states}; {_tests(unsure)} of {unsure[0].by} passed but uses nothing that its tasks made"
     if by_story:

@@ -300,5 +300,7 @@ def _files(files: list[str], limit: int = 4) -> str:
 
 
 def _issue(issue: Issue) -> str:
-    labels = {"not-verified": "Not verified here: ", "warning": "Warning: ", "error": "Error: "}
+    # A run of a pipeline says itself that it was made locally.
+    here = "Not verified " if issue.text.startswith("locally: ") else "Not verified here: "
+    labels = {"not-verified": here, "warning": "Warning: ", "error": "Error: "}
     return labels.get(issue.kind, "") + plain(issue.text)

@@ -137,7 +137,8 @@ def test_sound_work_passes_every_gate_of_its_role(scene: MakeScene) -> None:
     here.bench.baseline = here.bench.run_tests(here.worktree)
     verdict = here.judge(DOUBLE)
     accepted(verdict)
-    assert [gate.gate for gate in verdict.gates] == ["scope", "files", "python", "security", "kfp", "ir", "local", "tests"]
+    expected = ["scope", "files", "python", "security", "kfp", "ir", "local", "tests"]
+    assert [gate.gate for gate in verdict.gates] == expected
     tests = verdict.gates[-1]
     assert (tests.counts["passed"], tests.exit_code) == (2, 0)
     assert "pytest" in " ".join(tests.command)
