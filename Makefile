@@ -41,10 +41,11 @@ $(FARM):
 	@mkdir -p $(TYPES)
 	@ln -sfn ../../../$(@F) $@
 
+# mypy without its cache: after an edit the cache can hide errors that a clean clone shows.
 lint: $(STAMP) $(FARM)  ## linters, types and layers, without the tests
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy -p kfpilot.agent -p kfpilot.tools
+	$(BIN)/mypy --no-incremental -p kfpilot.agent -p kfpilot.tools
 	PYTHONPATH=build/types $(BIN)/lint-imports
 
 check: lint test  ## lint, then test

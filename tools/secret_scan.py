@@ -224,7 +224,8 @@ def plugin_names() -> dict[str, str]:
     """The type that a finding of detect-secrets carries -> the name of its plugin."""
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
-    return {kind: plugin.__name__ for kind, plugin in get_mapping_from_secret_type_to_class().items()}
+    plugins: dict[str, type] = get_mapping_from_secret_type_to_class()
+    return {kind: plugin.__name__ for kind, plugin in plugins.items()}
 
 
 def judged(plugin: str, kind: str, value: str, line: str) -> tuple[str, str, bool] | None:
