@@ -194,6 +194,43 @@ def test_a_test_that_never_runs_the_function_is_refused(scene: MakeScene) -> Non
     assert not gate(verdict, "mutation").passed
 
 
+PIPELINE = (
+    COMPONENT
+    + """
+
+@dsl.pipeline(name="daily")
+def daily(source: str = "gs://shop/orders.csv"):
+    orders = dsl.importer(artifact_uri=source, artifact_class=dsl.Dataset)
+    step = keep(rows=orders.output)
+    step.set_memory_limit("512Mi").set_cpu_limit("1").set_retry(2)
+"""
+)
+PIPELINE_TEST = """from kfp import compiler
+import yaml
+
+from shop.keep import daily
+
+
+def test_daily(tmp_path):
+    compiler.Compiler().compile(daily, str(tmp_path / "daily.yaml"))
+    spec = next(yaml.safe_load_all((tmp_path / "daily.yaml").read_text()))
+    assert set(spec["root"]["dag"]["tasks"]) == {"importer", "keep"}
+"""
+
+
+def test_a_test_of_a_pipelines_tasks_need_not_notice_its_limits(scene: MakeScene) -> None:
+    tasks = "- [ ] T001 [US1] Test in tests/test_daily.py that the pipeline `daily` has its tasks\n"
+    here = scene(tasks, {"shop/keep.py": PIPELINE})
+    found = gate(here.judge({"tests/test_daily.py": PIPELINE_TEST}, "mutation"), "mutation")
+    assert found.passed and found.counts["survived"] > 0
+
+
+def test_a_failure_that_no_later_task_can_mend_is_not_put_down_to_one(scene: MakeScene) -> None:
+    here = scene(files={"shop/keep.py": KEEP})
+    found = gate(here.judge({TEST: GOOD.replace('"total": 2', '"total": 9')}, "tests"), "tests")
+    assert not found.passed and "assert" in str(found.failures) and "not written yet" not in str(found.failures)
+
+
 def test_a_change_that_never_ends_counts_as_noticed(scene: MakeScene) -> None:
     code = "def keep(count):\n    done = 0\n    while done < count:\n        done += 1\n    return done\n"
     test = "from shop.keep import keep\n\n\ndef test_keep():\n    assert keep(2) == 2\n"
