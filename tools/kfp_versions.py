@@ -49,7 +49,7 @@ class VersionReport(BaseModel):
 
     def __str__(self) -> str:
         words = {
-            "same": f"{self.objects} components and pipelines compile to the same",
+            "same": f"compiles to the same ({self.objects} compared)",
             "differs": "compiles to something else",
             "fails": "does not compile",
             "not-verified": "not verified",

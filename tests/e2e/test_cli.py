@@ -137,3 +137,17 @@ def test_a_run_without_a_usable_model(example: Path) -> None:
     assert done.returncode in (2, 4)
     assert "nowhere.jsonl" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_diff_ir_tells_what_breaks_callers(example: Path) -> None:
+    file = example / "pipelines/daily_summary.py"
+    same = kfpilot("diff-ir", cwd=example)
+    assert same.returncode == 0 and "daily" not in same.stdout, same.stdout
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("export_uri", "source"), encoding="utf-8")
+    broken = kfpilot("diff-ir", cwd=example)
+    assert broken.returncode == 1 and "the input export_uri is gone" in broken.stdout, broken.stdout + broken.stderr
+    told = json.loads(kfpilot("diff-ir", "--json", cwd=example).stdout)
+    gone = [change for change in told["changes"] if change["kind"] == "removed"]
+    assert [(change["what"], change["name"], change["breaking"]) for change in gone] == [("input", "export_uri", True)]
+    complaint(kfpilot("diff-ir", "--base", "nowhere", cwd=example), "nowhere")
