@@ -23,6 +23,7 @@ class Rule(BaseModel):
     summary: str = Field(description="One sentence: what is wrong when the rule speaks")
     severity: Severity = "error"
     why: str = Field(default="", description="What happens at run time, for the documentation")
+    mend: str = Field(default="", description="What to do about it, for the documentation")
     default: bool = Field(default=True, description="False for policies that must be asked for")
 
 

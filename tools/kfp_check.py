@@ -22,7 +22,6 @@ from typing import IO, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from . import kfp_lint
 from .errors import ToolFailure
 from .processes import clean_env
 
@@ -181,6 +180,8 @@ class KfpChecker:
             "files": [Path(name).as_posix() for name in files],
             "ir": ir,
         }
+        from . import kfp_lint
+
         modules = [KfpModule.model_validate(item) for item in self.ask(request, timeout)]
         for module in modules:
             path = root / module.path

@@ -1,342 +1,280 @@
-"""Finds KFP code that compiles and goes wrong in the cluster. Static: nothing is imported or run.
+"""The KFP lint: finds what compiles and goes wrong in the cluster, and what a team has asked for beside.
 
-Every finding is certain. Where the source does not settle the matter (a base image with contents of its own, packages
-whose dependencies are not known here, decorator arguments that are computed) nothing is said.
+The rules stand in `kfp_catalogue`. Most need the source alone: nothing is imported or run. What only the compiled form
+shows comes from `kfp_check`, in a child process.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
-import copy
-import dis
 import re
-import sys
-import types
-import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
 
-from .kfp_lint_pipelines import pipeline_problems
-from .kfp_names import Names, constant_text, guarded_lines, words
+import pathspec
+from pydantic import BaseModel, ConfigDict, Field
 
-RUNTIME_DSL = words(
-    "Input Output InputPath OutputPath PipelineTaskFinalStatus TaskConfig Artifact ClassificationMetrics "
-    "Dataset HTML Markdown Metrics Model SlicedClassificationMetrics get_uri run_notebook "
-    "PIPELINE_JOB_NAME_PLACEHOLDER PIPELINE_JOB_RESOURCE_NAME_PLACEHOLDER PIPELINE_JOB_ID_PLACEHOLDER "
-    "PIPELINE_TASK_NAME_PLACEHOLDER PIPELINE_TASK_ID_PLACEHOLDER "
-    "PIPELINE_TASK_EXECUTOR_OUTPUT_PATH_PLACEHOLDER PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER "
-    "PIPELINE_ROOT_PLACEHOLDER PIPELINE_JOB_CREATE_TIME_UTC_PLACEHOLDER "
-    "PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER WORKSPACE_PATH_PLACEHOLDER"
+from . import (
+    kfp_ignores,
+    kfp_rules_components,
+    kfp_rules_decisions,
+    kfp_rules_own,
+    kfp_rules_policy,
+    kfp_rules_style,
+    kfp_rules_wiring,
+    search,
 )
-"""What `from kfp.dsl import *` gives in the step's container, where kfp leaves out what only compiling needs."""
+from .findings import Finding, in_order
+from .kfp_catalogue import BY_ID
+from .kfp_lint_settings import LintSettings
+from .kfp_source import Problem, Source
 
-AT_RUN_TIME = (
-    frozenset(dir(builtins))
-    | frozenset(typing.__all__)
-    | RUNTIME_DSL
-    | {"kfp", "dsl", "__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__loader__", "__package__"}
+FROM_COMPILED = {"K04", "K10", "K11", "K12", "K13", "K14", "K15"}
+"""Rules of which the source alone shows only a part."""
+SUBMITS = re.compile(
+    r"^(?!\s)(?!(?:def|async|class|if|from|import|@|#)\b).*"
+    r"(?:\.(?:create_run_from_\w+|run_pipeline|create_recurring_run|upload_pipeline\w*|submit|run)\(|\bClient\()",
+    re.M,
 )
-"""The names that a lightweight component finds beside its own: kfp puts the imports of these above its source."""
-
-IN_PYTHON_IMAGE = words(
-    "kfp pip setuptools pkg_resources wheel _distutils_hack typing_extensions asynchat asyncore distutils imp "
-    "smtpd aifc audioop cgi cgitb chunk crypt imghdr mailcap msilib nis nntplib ossaudiodev pipes sndhdr spwd "
-    "sunau telnetlib uu xdrlib lib2to3"
-) | frozenset(sys.stdlib_module_names)
-"""What can be imported in an official Python image of some version after kfp has installed itself."""
-
-OFFICIAL_IMAGE = re.compile(r"(docker\.io/)?(library/)?python(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
-REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*((?:[<>=!~]=?|===)[^@;\[]*)?")
-
-NUMPY = "numpy"
-PANDAS = "pandas numpy dateutil pytz tzdata six"
-SKLEARN = "sklearn numpy scipy joblib threadpoolctl narwhals"
-PLOT = (
-    "matplotlib mpl_toolkits pylab contourpy cycler dateutil fontTools kiwisolver packaging PIL pyparsing six "
-    "importlib_resources zipp"
-)
-REQUESTS = "requests urllib3 certifi idna charset_normalizer chardet"
-BOTO = "boto3 botocore s3transfer jmespath dateutil six urllib3"
-PROVIDES = {
-    package: frozenset(names.split())
-    for package, names in {
-        "numpy": NUMPY,
-        "pandas": PANDAS,
-        "pyarrow": "pyarrow numpy",
-        "scipy": f"scipy {NUMPY}",
-        "scikit-learn": SKLEARN,
-        "joblib": "joblib",
-        "matplotlib": f"{PLOT} {NUMPY}",
-        "seaborn": f"seaborn {PLOT} {PANDAS}",
-        "pillow": "PIL",
-        "pyyaml": "yaml _yaml",
-        "requests": REQUESTS,
-        "boto3": BOTO,
-        "tqdm": "tqdm",
-        "jinja2": "jinja2 markupsafe",
-        "xgboost": f"xgboost scipy nvidia {NUMPY}",
-        "lightgbm": f"lightgbm scipy sklearn joblib threadpoolctl narwhals {NUMPY}",
-        "joblibspark": "joblibspark",
-        "openpyxl": "openpyxl et_xmlfile",
-        "tabulate": "tabulate",
-        "python-dateutil": "dateutil six",
-        "pytz": "pytz",
-        "psycopg2-binary": "psycopg2",
-        "pymysql": "pymysql",
-        "redis": "redis async_timeout",
-        "beautifulsoup4": "bs4 soupsieve",
-    }.items()
-}
-"""Import names that a package brings, its dependencies' included. Packages not named here settle nothing."""
-
-INSTALL_AS = {
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-    "PIL": "pillow",
-    "cv2": "opencv-python-headless",
-    "bs4": "beautifulsoup4",
-    "dateutil": "python-dateutil",
-    "psycopg2": "psycopg2-binary",
-}
+"""A line at a module's top level that would do something to a cluster when the module is imported."""
 
 
-def problems(source: str) -> list[str]:
-    """What in a module compiles and then fails, or does something else than it says, at run time.
+class LintReport(BaseModel):
+    """What the lint has found in some files.
+
+    Attributes:
+        findings: In order of place.
+        files: The files that were looked at.
+        unread: Files that could not be read as Python -> why.
+        compiled: How many of them were compiled as well.
+        not_compiled: Files that define pipelines or components and were not compiled -> why.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    findings: list[Finding] = []
+    files: list[str] = []
+    unread: dict[str, str] = {}
+    compiled: int = 0
+    not_compiled: dict[str, str] = Field(default={})
+
+    def count(self, *severities: str) -> int:
+        """How many findings have one of these severities."""
+        return sum(item.severity in severities for item in self.findings)
+
+
+def source_problems(
+    source: Source, *, mounts: tuple[str, ...] | None = (), policies: frozenset[str] = frozenset()
+) -> list[Problem]:
+    """Everything that the source of a module shows, in no order."""
+    return [
+        *kfp_rules_own.problems(source),
+        *kfp_rules_decisions.problems(source),
+        *kfp_rules_wiring.problems(source),
+        *kfp_rules_components.problems(source, mounts, policies),
+        *kfp_rules_policy.problems(source, policies),
+        *kfp_rules_style.problems(source, policies),
+    ]
+
+
+def problems(text: str) -> list[str]:
+    """What in a module is surely wrong.
 
     Args:
-        source: The text of a Python module.
+        text: The source of a Python module.
 
     Returns:
-        One message per finding: line, rule, what goes wrong, how to mend it. Empty for a module that does not parse.
+        One message per error: line, rule, what goes wrong, how to mend it. Empty for a module that does not parse.
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+        source = Source(text)
+    except (SyntaxError, ValueError, RecursionError):
         return []
-    names = Names(tree)
-    found: list[tuple[int, str]] = []
-    for function, settings in components(tree, names):
-        found += own_name_problems(function, settings, names)
-        found += package_problems(function, settings, names)
-    found += pipeline_problems(tree, names)
-    return [f"line {line}: {text}" for line, text in sorted(dict.fromkeys(found))]
+    found = [to_finding("", item) for item in source_problems(source)]
+    return [f"line {item.line}: {item.rule}: {item.message}" for item in in_order(found) if item.severity == "error"]
 
 
-def components(tree: ast.Module, names: Names) -> Iterator[tuple[ast.FunctionDef, dict[str, ast.expr]]]:
-    """Functions that become lightweight components, with the arguments of the decorator."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef):
-            continue
-        for decorator in node.decorator_list:
-            call = decorator if isinstance(decorator, ast.Call) else None
-            if names.resolve(call.func if call else decorator) != "kfp.dsl.component":
-                continue
-            keywords = call.keywords if call else []
-            settings = {keyword.arg: keyword.value for keyword in keywords if keyword.arg}
-            whole_image = settings.get("target_image")  # then the module is in the image, not only the function
-            if len(settings) == len(keywords) and (whole_image is None or is_none(whole_image)):
-                yield node, settings
-
-
-# --- K01: a component has only its own names ------------------------------------------------------------------------
-
-
-def own_name_problems(
-    function: ast.FunctionDef, settings: dict[str, ast.expr], names: Names
-) -> Iterator[tuple[int, str]]:
-    """Names that exist in the module and not in the step, where only the source of the function runs."""
-    extra = settings.get("additional_funcs")
-    helpers: list[str] = []
-    if extra is not None and not is_none(extra):
-        if not isinstance(extra, (ast.List, ast.Tuple)) or not all(isinstance(item, ast.Name) for item in extra.elts):
-            return
-        helpers = [item.id for item in extra.elts if isinstance(item, ast.Name)]
-    allowed = AT_RUN_TIME | {function.name, *helpers} | custom_artifacts(function, names)
-    body_start = function.body[0].lineno
-    for node in [function, *(names.functions[helper] for helper in helpers if helper in names.functions)]:
-        loads, made = global_names(node)
-        quiet = guarded_lines(node, {"NameError"})
-        seen = set()
-        for name, line in loads:
-            if name in allowed | made or name in seen or line in quiet or name.startswith("__KFP_"):
-                continue
-            seen.add(name)
-            where = "in its signature" if node is function and line < body_start else f"in `{node.name}`"
-            yield line, own_name_message(function.name, name, where, names)
-        for item in ast.walk(node):
-            if (
-                isinstance(item, ast.ImportFrom)
-                and item.level
-                and item.lineno not in guarded_lines(node, IMPORT_ERRORS)
-            ):
-                yield (
-                    item.lineno,
-                    f"K01: component `{function.name}` has a relative import; in the step the function stands alone, "
-                    "outside any package, so this raises ImportError. Put the code into the function, or build an "
-                    "image that holds it (target_image).",
-                )
-
-
-def own_name_message(component: str, name: str, where: str, names: Names) -> str:
-    """Say what a name is in the module and how the component can get at it."""
-    text = (
-        f"K01: component `{component}` uses `{name}` {where}, but the step runs only the source of the function: "
-        f"NameError at run time. "
+def to_finding(path: str, problem: Problem) -> Finding:
+    """A problem of a module as a finding."""
+    return Finding(
+        rule=problem.rule,
+        path=path,
+        line=problem.line,
+        column=problem.column,
+        message=problem.message,
+        severity=problem.severity or BY_ID[problem.rule].severity,
     )
-    if name in names.statements:
-        if where == "in its signature":
-            return text + f"`{name}` is imported by the module; write the annotation or default without it."
-        return text + f"Put `{names.statements[name]}` inside the function."
-    if name in names.functions:
-        return (
-            text + f"Move the code of `{name}` into the function, or give additional_funcs=[{name}] to the decorator."
-        )
-    if where == "in its signature":
-        return text + "Write the type or the value itself there."
-    if name in names.assigned:
-        return text + f"Define `{name}` inside the function, or make it a parameter."
-    return text + "It is defined nowhere that the function can reach: define or import it inside the function."
 
 
-def custom_artifacts(function: ast.FunctionDef, names: Names) -> set[str]:
-    """Names of artifact classes of the user's in the signature: kfp itself adds imports for these."""
-    places: list[ast.expr] = [function.returns] if function.returns else []
-    arguments = function.args
-    for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-        if isinstance(argument.annotation, ast.Subscript):
-            wrapper = names.resolve(argument.annotation.value)
-            if wrapper in ("kfp.dsl.Input", "kfp.dsl.Output"):
-                places.append(argument.annotation.slice)
-    found = set()
-    for place in places:
-        for node in ast.walk(place):
-            if not isinstance(node, ast.Name):
-                continue
-            top = names.imports.get(node.id, "").partition(".")[0]
-            from_others = bool(top) and top != "kfp" and top not in sys.stdlib_module_names
-            if from_others or (node.id in names.classes and not names.is_named_tuple(node.id)):
-                found.add(node.id)
-    return found
+def lint_text(path: str, text: str, settings: LintSettings | None = None, *, honour: bool = True) -> list[Finding]:
+    """The findings of one module, from its source alone.
 
+    Args:
+        path: Its name in the findings.
+        text: Its source.
+        settings: What the project asks for.
+        honour: Comments that suppress findings count.
 
-def global_names(function: ast.FunctionDef) -> tuple[list[tuple[str, int]], set[str]]:
-    """Global names that a function, standing alone, loads (with lines), and those that it makes.
-
-    The byte code says exactly what is looked up where; local annotations, for one, are not.
+    Raises:
+        SyntaxError, ValueError: It does not parse.
     """
-    alone = copy.deepcopy(function)
-    alone.decorator_list = []
-    module = ast.Module(body=[alone], type_ignores=[])
-    try:
-        code = compile(module, "<component>", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return [], set()
-    loads: list[tuple[str, int]] = []
-    made: set[str] = set()
-
-    def visit(block: types.CodeType) -> None:
-        instructions = list(dis.get_instructions(block))
-        local = {item.argval for item in instructions if item.opname == "STORE_NAME"}
-        made.update(item.argval for item in instructions if item.opname == "STORE_GLOBAL")
-        for item in instructions:
-            if item.opname not in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") or item.argval in local:
-                continue
-            line = item.positions.lineno if item.positions and item.positions.lineno else function.lineno
-            loads.append((item.argval, line))
-        for constant in block.co_consts:
-            if isinstance(constant, types.CodeType):
-                visit(constant)
-
-    visit(code)
-    return sorted(loads, key=lambda entry: entry[1]), made
+    settings = settings or LintSettings()
+    source = Source(text)
+    mounts = kfp_rules_components.mounted_paths(text)
+    found = [
+        to_finding(path, item)
+        for item in source_problems(source, mounts=None if mounts is None else tuple(mounts), policies=settings.asked)
+    ]
+    return chosen(path, text, found, settings, settings.rules - FROM_COMPILED, honour=honour)
 
 
-# --- K02: what a component imports is installed ---------------------------------------------------------------------
+def chosen(
+    path: str, text: str, found: Iterable[Finding], settings: LintSettings, looked_for: set[str], *, honour: bool = True
+) -> list[Finding]:
+    """The findings that count: of rules that are on, and that no comment suppresses."""
+    off = {
+        rule
+        for glob, rules in settings.per_path_ignore.items()
+        if pathspec.GitIgnoreSpec.from_lines([glob]).match_file(path)
+        for rule in rules
+    }
+    kept = [item for item in in_order(found) if item.rule in settings.rules and item.rule not in off]
+    return in_order(kfp_ignores.apply(path, text, kept, looked_for - off) if honour else kept)
 
-IMPORT_MACHINERY = {"sys.path", "sys.modules", "sys.meta_path", "site.addsitedir"}
-IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError"}
 
+def lint_files(root: Path, paths: Sequence[Path] = ()) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """The files that the lint looks at.
 
-def package_problems(
-    function: ast.FunctionDef, settings: dict[str, ast.expr], names: Names
-) -> Iterator[tuple[int, str]]:
-    """Imports inside a component that its container surely cannot satisfy."""
-    if "embedded_artifact_path" in settings or not plain_image(settings.get("base_image"), names):
-        return
-    packages = listed_packages(settings.get("packages_to_install"), names)
-    if packages is None or installs_by_itself(function):
-        return
-    provided: set[str] = set()
-    for package in packages:
-        match = REQUIREMENT.fullmatch(package.strip())
-        name = re.sub(r"[-_.]+", "-", match[1]).lower() if match else ""
-        if name not in PROVIDES:
-            return  # who knows what it brings
-        provided |= PROVIDES[name]
-    quiet = guarded_lines(function, IMPORT_ERRORS)
-    seen = set()
-    for node in ast.walk(function):
-        if isinstance(node, ast.Import):
-            modules = [item.name for item in node.names]
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            modules = [node.module]
-        else:
+    Args:
+        root: The project.
+        paths: Files and folders in it; all of it if none is given. What git ignores is left out, unless it is named.
+
+    Returns:
+        Names relative to the root with their texts, in order, then those that could not be read with the reason.
+    """
+    names: set[str] = set()
+    named: set[str] = set()
+    for path in paths or [root]:
+        start = path.resolve()
+        if start.is_file():
+            named.add(start.relative_to(root).as_posix())
             continue
-        for top in (module.partition(".")[0] for module in modules):
-            if top in provided or top in IN_PYTHON_IMAGE or top in seen or node.lineno in quiet:
-                continue
-            seen.add(top)
-            have = (
-                f"packages_to_install ({', '.join(packages)}) does not bring it" if packages else "nothing installs it"
-            )
-            yield (
-                node.lineno,
-                f"K02: component `{function.name}` imports `{top}`, but its container is a plain Python image and "
-                f"{have}: ModuleNotFoundError at run time. Add '{INSTALL_AS.get(top, top)}==<version>' to "
-                "packages_to_install of the decorator; if it is this project's own, put the code into the function.",
-            )
+        inside = start.relative_to(root).as_posix()
+        names |= {name if inside == "." else f"{inside}/{name}" for name in search.files(start, "*.py")}
+    texts: dict[str, str] = {}
+    unread: dict[str, str] = {}
+    for name in sorted(names | named):
+        try:
+            text = (root / name).read_bytes().decode("utf-8-sig", "replace")
+        except OSError as error:
+            unread[name] = error.strerror or str(error)
+            continue
+        if "kfp" in text or name in named:
+            texts[name] = text
+    return sorted(texts), texts, unread
 
 
-def plain_image(image: ast.expr | None, names: Names) -> bool:
-    """Whether a component runs in an official Python image, which holds nothing but Python."""
-    if image is None or is_none(image):
-        return True
-    text = constant_text(image, names)
-    return text is not None and OFFICIAL_IMAGE.fullmatch(text) is not None
+def is_test(name: str) -> bool:
+    """Whether a file belongs to the tests by its name."""
+    path = PurePosixPath(name)
+    return (
+        bool({"tests", "test", "testing"} & set(path.parts[:-1]))
+        or path.name.startswith("test_")
+        or path.stem.endswith("_test")
+        or path.name == "conftest.py"
+    )
 
 
-def listed_packages(value: ast.expr | None, names: Names) -> list[str] | None:
-    """The packages that are installed, or None if the source does not say it outright."""
-    if value is None or is_none(value):
-        return []
-    if isinstance(value, ast.Name):
-        constant = names.constants.get(value.id)
-        return listed_packages(constant, names) if constant is not None and not isinstance(constant, ast.Name) else None
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
-        left, right = listed_packages(value.left, names), listed_packages(value.right, names)
-        return None if left is None or right is None else left + right
-    if not isinstance(value, (ast.List, ast.Tuple)):
-        return None
-    texts = [constant_text(item, names) for item in value.elts]
-    return None if any(text is None for text in texts) else [text for text in texts if text is not None]
+Compile = Callable[[list[str]], list]  # type: ignore[type-arg]
 
 
-def installs_by_itself(function: ast.FunctionDef) -> bool:
-    """Whether a component may make modules importable on its own (pip in a subprocess, sys.path)."""
-    for node in ast.walk(function):
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and re.search(r"\b(pip|uv|conda|apt)", node.value)
-        ):
-            return True
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in IMPORT_MACHINERY:
-            return True
-        if isinstance(node, ast.ImportFrom) and node.module in ("pip", "sys", "site"):
-            return True
-    return False
+def lint(
+    root: Path,
+    paths: Sequence[Path] = (),
+    settings: LintSettings | None = None,
+    *,
+    compile_modules: Compile | None = None,
+) -> LintReport:
+    """Look at files of a project.
+
+    Args:
+        root: The project.
+        paths: Files and folders in it; all of it if none is given.
+        settings: What the project asks for.
+        compile_modules: Gives the compiled modules (with their documents) of some files; without it only the source
+            is looked at.
+    """
+    settings = settings or LintSettings()
+    root = root.resolve()
+    names, texts, unread = lint_files(root, paths)
+    sources: dict[str, Source] = {}
+    for name in names:
+        try:
+            source = Source(texts[name])
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            line = getattr(error, "lineno", None) or 1
+            unread[name] = f"line {line}: does not parse: {getattr(error, 'msg', None) or error or 'too deeply nested'}"
+            continue
+        if not is_test(name) or source.definitions:
+            sources[name] = source
+    mounts = all_mounts(sources.values())
+    found = {
+        name: [to_finding(name, item) for item in source_problems(source, mounts=mounts, policies=settings.asked)]
+        for name, source in sources.items()
+    }
+    report = LintReport(files=list(sources), unread=unread)
+    complete: set[str] = set()
+    if compile_modules is not None:
+        complete = add_compiled(report, sources, found, settings, compile_modules)
+    for name in sources:
+        whole = name in complete or not sources[name].definitions
+        looked_for = settings.rules if whole else settings.rules - FROM_COMPILED
+        report.findings += chosen(name, texts[name], found[name], settings, looked_for)
+    report.findings = in_order(report.findings)
+    return report
 
 
-def is_none(node: ast.expr) -> bool:
-    """Whether an expression is the literal None."""
-    return isinstance(node, ast.Constant) and node.value is None
+def all_mounts(sources: Iterable[Source]) -> tuple[str, ...] | None:
+    """Where the pipelines of a project mount volumes; None if that is computed somewhere."""
+    found: set[str] = set()
+    for source in sources:
+        if "mount_path" in source.text:
+            mounts = kfp_rules_components.mounted_paths(source.text)
+            if mounts is None:
+                return None
+            found |= set(mounts)
+    return tuple(sorted(found))
+
+
+def add_compiled(
+    report: LintReport,
+    sources: dict[str, Source],
+    found: dict[str, list[Finding]],
+    settings: LintSettings,
+    compile_modules: Compile,
+) -> set[str]:
+    """Compile what can be compiled and add what it shows; the names of the files whose picture is complete."""
+    from . import kfp_rules_ir
+    from .kfp_check import KfpModule
+
+    wanted = []
+    for name, source in sources.items():
+        if not source.definitions or is_test(name):
+            continue
+        if SUBMITS.search(source.text):
+            report.not_compiled[name] = "importing it starts a run or talks to a server; put that under `if __name__`"
+        else:
+            wanted.append(name)
+    complete: set[str] = set()
+    modules: list[KfpModule] = compile_modules(wanted) if wanted else []
+    for module in modules:
+        broken = [item.error for item in module.objects if not item.ok and "(K14)" not in item.error]
+        wrong = module.error or next(iter(broken), "")
+        if wrong:
+            report.not_compiled[module.path] = wrong
+        else:
+            complete.add(module.path)
+        source = sources[module.path]
+        extra = kfp_rules_ir.problems(source, module, found[module.path], settings.asked)
+        found[module.path] += [to_finding(module.path, item) for item in extra]
+    report.compiled = len(complete)
+    return complete

@@ -1,4 +1,4 @@
-"""The rules for pipelines: Python decisions and loops over values of a later run; names of KFP v1."""
+"""K06, K07, K09 and K21: Python decisions and loops over values of a later run; names of KFP v1; writing to a task."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from .kfp_names import Names, guarded_lines
+from .kfp_source import Function, Problem, Source, at, own_nodes, parameters_of
 
 GONE = {
     "kfp.dsl.ContainerOp": "write a @dsl.container_component that returns dsl.ContainerSpec",
@@ -46,65 +47,54 @@ OLD = {
 """Names that still work and are deprecated."""
 
 
-def pipeline_problems(tree: ast.Module, names: Names) -> list[tuple[int, str]]:
-    """(line, message) for everything that is surely wrong in the pipelines of a module, and for names of KFP v1."""
-    found = list(gone_names(tree, names))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and any(is_pipeline(item, names) for item in node.decorator_list):
-            found += Pipeline(node, names).problems()
-    return found
+def problems(source: Source) -> Iterator[Problem]:
+    """Everything that is wrong in the pipelines of a module, and names of KFP v1."""
+    yield from old_names(source)
+    for item in source.pipelines:
+        yield from Pipeline(item.node, source.names).problems()
 
 
-def advice(source: str) -> list[str]:
-    """What works and should be written otherwise; never a reason to fail a module."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return []
-    names = Names(tree)
-    found = []
-    for line, dotted in [*used_names(tree, names), *method_calls(tree)]:
-        old = next((name for name in OLD if dotted == name or dotted.startswith(name + ".")), None)
-        if old:
-            found.append((line, f"K09: `{old}` is deprecated: use {OLD[old]}."))
-    return [f"line {line}: {text}" for line, text in sorted(set(found))]
-
-
-def is_pipeline(decorator: ast.expr, names: Names) -> bool:
-    """Whether a decorator is @dsl.pipeline, called or not."""
-    return names.resolve(decorator.func if isinstance(decorator, ast.Call) else decorator) == "kfp.dsl.pipeline"
-
-
-def used_names(tree: ast.Module, names: Names) -> Iterator[tuple[int, str]]:
-    """Every dotted name of kfp that a module imports or uses, with its line."""
-    quiet = guarded_lines(tree, {"ImportError", "ModuleNotFoundError", "AttributeError"})
-    for node in ast.walk(tree):
-        line = getattr(node, "lineno", 0)
-        if line in quiet:
+def used_names(source: Source) -> Iterator[tuple[ast.AST, str]]:
+    """Every dotted name of kfp that a module imports or uses, and every method that is called."""
+    quiet = guarded_lines(source.tree, {"ImportError", "ModuleNotFoundError", "AttributeError"})
+    for node in source.nodes:
+        if getattr(node, "lineno", 0) in quiet:
             continue
         if isinstance(node, ast.Import):
-            yield from ((line, item.name) for item in node.names)
+            yield from ((node, item.name) for item in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from ((line, f"{node.module}.{item.name}") for item in node.names)
+            yield from ((node, f"{node.module}.{item.name}") for item in node.names)
         elif isinstance(node, ast.Attribute):
-            dotted = names.resolve(node)
+            dotted = source.names.resolve(node)
             if dotted:
-                yield line, dotted
+                yield node, dotted
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node, node.func.attr
 
 
-def method_calls(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Names of methods that are called."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            yield node.lineno, node.func.attr
+def old_names(source: Source) -> Iterator[Problem]:
+    """K09: names that kfp 2 does not have, and those that it will lose."""
+    said = set()
+    for node, dotted in used_names(source):
+        name = "kfp." + dotted.removeprefix("kfp.v2.") if dotted.startswith("kfp.v2.") else dotted
+        gone = next((item for item in (name, *parents(name)) if item in GONE), None)
+        old = next((item for item in OLD if dotted == item or dotted.startswith(item + ".")), None)
+        key = (getattr(node, "lineno", 0), gone or old)
+        if key in said:
+            continue
+        said.add(key)
+        if gone:
+            how = f"`{gone}` is KFP v1 and does not exist in kfp 2: the import or the call fails at once"
+            yield at(node, "K09", f"{how}. Instead: {GONE[gone]}.")
+        elif old:
+            yield at(node, "K09", f"`{old}` is deprecated and goes away: use {OLD[old]}.", "warning")
 
 
-def gone_names(tree: ast.Module, names: Names) -> Iterator[tuple[int, str]]:
-    """K09: names that kfp 2 does not have."""
-    for line, dotted in used_names(tree, names):
-        dotted = "kfp." + dotted.removeprefix("kfp.v2.") if dotted.startswith("kfp.v2.") else dotted
-        if dotted in GONE:
-            yield line, f"K09: `{dotted}` is KFP v1 and does not exist in kfp 2 (the import fails): {GONE[dotted]}."
+def parents(dotted: str) -> Iterator[str]:
+    """`kfp.gcp` and `kfp` for `kfp.gcp.use_secret`."""
+    while "." in dotted:
+        dotted = dotted.rpartition(".")[0]
+        yield dotted
 
 
 class Pipeline:
@@ -117,12 +107,11 @@ class Pipeline:
         names: The bindings of its module.
     """
 
-    def __init__(self, function: ast.FunctionDef, names: Names) -> None:
+    def __init__(self, function: Function, names: Names) -> None:
         self.function = function
         self.names = names
         self.nodes = list(own_nodes(function))
-        arguments = function.args
-        parameters = {item.arg for item in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
+        parameters = {item.arg for item in parameters_of(function)}
         bound: Counter[str] = Counter(
             node.id for node in self.nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
         )
@@ -176,32 +165,34 @@ class Pipeline:
             return next((part for part in map(self.decided, node.values) if part is not None), None)
         return None
 
-    def problems(self) -> list[tuple[int, str]]:
-        """What is wrong, as (line, message)."""
-        found: dict[int, str] = {}
+    def problems(self) -> list[Problem]:
+        """What is wrong, the first of each line."""
+        found: dict[int, Problem] = {}
         for node in self.nodes:
-            for line, text in self._check(node):
-                found.setdefault(line, text)
-        return list(found.items())
+            for problem in self._check(node):
+                found.setdefault(problem.line, problem)
+        return list(found.values())
 
-    def _check(self, node: ast.AST) -> Iterator[tuple[int, str]]:
+    def _check(self, node: ast.AST) -> Iterator[Problem]:
         targets = node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
             place = target.value if isinstance(target, ast.Subscript) else target
             if not isinstance(place, ast.Attribute) or place.attr not in ("inputs", "outputs", "output"):
                 continue
             if self._is_task(place.value):
-                yield (
-                    target.lineno,
-                    f"K21: `{ast.unparse(target)} = …` does not wire anything: what a step gets is fixed by its call. "
+                yield at(
+                    target,
+                    "K21",
+                    f"`{ast.unparse(target)} = …` does not wire anything: what a step gets is fixed by its call. "
                     f"Pass the value by keyword where `{ast.unparse(place.value)}` is made, and remove this line.",
                 )
         for kind, test in conditions(node):
             part = self.decided(test)
             if part is not None:
-                yield (
-                    test.lineno,
-                    f"K06: Python decides `{kind} {ast.unparse(test)}` once, while the pipeline is compiled, where "
+                yield at(
+                    test,
+                    "K06",
+                    f"Python decides `{kind} {ast.unparse(test)}` once, while the pipeline is compiled, where "
                     f"`{ast.unparse(part)}` is only a placeholder: every run takes the same branch. Use "
                     "`with dsl.If(...):`, dsl.Elif, dsl.Else (join results with dsl.OneOf), or decide in a component.",
                 )
@@ -213,9 +204,10 @@ class Pipeline:
         elif isinstance(node, ast.Compare) and len(node.ops) > 1:
             lost = node if any(map(self.is_channel, [node.left, *node.comparators[:-1]])) else None
         if lost is not None and isinstance(node, ast.expr):
-            yield (
-                node.lineno,
-                f"K06: in `{ast.unparse(node)}` Python uses the truth of the placeholder `{ast.unparse(lost)}` (always "
+            yield at(
+                node,
+                "K06",
+                f"in `{ast.unparse(node)}` Python uses the truth of the placeholder `{ast.unparse(lost)}` (always "
                 "true) while compiling, so that part has no effect at run time. Nest one dsl.If in another, or combine "
                 "the values in a component.",
             )
@@ -226,9 +218,10 @@ class Pipeline:
             if inner and loop.func.id in ("range", "enumerate", "reversed", "sorted", "list"):  # type: ignore[attr-defined]
                 loop = loop.args[0]  # type: ignore[attr-defined]
         if loop is not None and self.is_channel(loop):
-            yield (
-                loop.lineno,
-                f"K07: `{ast.unparse(loop)}` is a placeholder while the pipeline is compiled: Python cannot loop over "
+            yield at(
+                loop,
+                "K07",
+                f"`{ast.unparse(loop)}` is a placeholder while the pipeline is compiled: Python cannot loop over "
                 "it (TypeError). Use `with dsl.ParallelFor(...) as item:` and gather results with dsl.Collected.",
             )
 
@@ -248,13 +241,3 @@ def conditions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         yield from (("if", test) for test in node.ifs)
     elif isinstance(node, ast.Match):
         yield "match", node.subject
-
-
-def own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """All nodes of a function's body without those inside nested functions and classes."""
-    waiting: list[ast.AST] = list(function.body)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
-            waiting.extend(ast.iter_child_nodes(node))
