@@ -12,6 +12,7 @@ import platformdirs
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from ..tools.kfp_lint_settings import LintSettings
 from .errors import UserError
 
 WorkerKind = Literal["auto", "tool", "draft"]
@@ -58,6 +59,10 @@ class Settings(BaseSettings):
     kfp_versions: list[str] = Field(
         default=[], description="Further versions of kfp that the final check compiles with, such as 2.14.6"
     )
+    lint: LintSettings = Field(
+        default=LintSettings(),
+        description="A table for `kfpilot lint`: select, ignore, per-path-ignore, policies, compile",
+    )
     record: Path | None = Field(default=None, description="Keep every model exchange in this file (JSON lines)")
 
 
@@ -93,8 +98,10 @@ def load_settings(root: Path | None, **overrides: object) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
         near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        if first["type"] != "extra_forbidden":
-            what, mend = f"setting '{name}': {first['msg']}", f"It is: {Settings.model_fields[name].description}."
+        if first["type"] != "extra_forbidden" or len(first["loc"]) > 1:
+            name = ".".join(str(part) for part in first["loc"])
+            field = Settings.model_fields[str(first["loc"][0])]
+            what, mend = f"setting '{name}': {first['msg']}", f"It is: {field.description}."
         else:
             what = f"there is no setting '{name}'"
             mend = f"Did you mean '{near[0]}'?" if near else f"The settings are {', '.join(Settings.model_fields)}."
@@ -138,7 +145,7 @@ def settings_page() -> str:
 
 def words_for(default: object) -> str:
     """A default as a reader of the page would write it."""
-    if default is None or default == []:
+    if default is None or default == [] or isinstance(default, LintSettings):
         return "none"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 

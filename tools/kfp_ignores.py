@@ -88,7 +88,13 @@ def extent(tree: ast.Module, line: int) -> range:
     return best
 
 
-def apply(path: str, text: str, found: list[Finding], looked_for: set[str]) -> list[Finding]:
+def apply(
+    path: str,
+    text: str,
+    found: list[Finding],
+    looked_for: set[str],
+    untrusted: frozenset[int] | None = frozenset(),
+) -> list[Finding]:
     """Leave out what comments suppress, and tell of comments that are wrong themselves.
 
     Args:
@@ -96,8 +102,9 @@ def apply(path: str, text: str, found: list[Finding], looked_for: set[str]) -> l
         text: Its source.
         found: Its findings.
         looked_for: The rules that could have spoken; a comment for another one may well be needed.
+        untrusted: Lines whose comments suppress nothing; None for all lines.
     """
-    comments = ignores_of(text)
+    comments = [item for item in ignores_of(text) if untrusted is not None and item.line not in untrusted]
     if not comments:
         return found
     left = []

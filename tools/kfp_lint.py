@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pathspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +28,9 @@ from .findings import Finding, in_order
 from .kfp_catalogue import BY_ID
 from .kfp_lint_settings import LintSettings
 from .kfp_source import Problem, Source
+
+if TYPE_CHECKING:
+    from .kfp_check import KfpModule
 
 FROM_COMPILED = {"K04", "K10", "K11", "K12", "K13", "K14", "K15"}
 """Rules of which the source alone shows only a part."""
@@ -105,30 +109,49 @@ def to_finding(path: str, problem: Problem) -> Finding:
     )
 
 
-def lint_text(path: str, text: str, settings: LintSettings | None = None, *, honour: bool = True) -> list[Finding]:
-    """The findings of one module, from its source alone.
+def module_findings(
+    path: str,
+    text: str,
+    settings: LintSettings | None = None,
+    *,
+    mounts: tuple[str, ...] | None = (),
+    compiled: KfpModule | None = None,
+    untrusted: frozenset[int] | None = frozenset(),
+) -> list[Finding]:
+    """The findings of one module.
 
     Args:
         path: Its name in the findings.
         text: Its source.
         settings: What the project asks for.
-        honour: Comments that suppress findings count.
+        mounts: Where the project's pipelines mount volumes; None if that is not known.
+        compiled: The module as it was compiled, with its documents.
+        untrusted: Lines whose comments suppress nothing; None for all lines.
 
     Raises:
-        SyntaxError, ValueError: It does not parse.
+        SyntaxError, ValueError, RecursionError: It does not parse.
     """
     settings = settings or LintSettings()
     source = Source(text)
-    mounts = kfp_rules_components.mounted_paths(text)
-    found = [
-        to_finding(path, item)
-        for item in source_problems(source, mounts=None if mounts is None else tuple(mounts), policies=settings.asked)
-    ]
-    return chosen(path, text, found, settings, settings.rules - FROM_COMPILED, honour=honour)
+    own = kfp_rules_components.mounted_paths(text)
+    known = None if own is None or mounts is None else (*own, *mounts)
+    found = [to_finding(path, item) for item in source_problems(source, mounts=known, policies=settings.asked)]
+    if compiled is not None:
+        from .kfp_rules_ir import problems as ir_problems
+
+        found += [to_finding(path, item) for item in ir_problems(source, compiled, found, settings.asked)]
+    whole = not source.definitions or (compiled is not None and not compiled.error)
+    looked_for = settings.rules if whole else settings.rules - FROM_COMPILED
+    return chosen(path, text, found, settings, looked_for, untrusted)
 
 
 def chosen(
-    path: str, text: str, found: Iterable[Finding], settings: LintSettings, looked_for: set[str], *, honour: bool = True
+    path: str,
+    text: str,
+    found: Iterable[Finding],
+    settings: LintSettings,
+    looked_for: set[str],
+    untrusted: frozenset[int] | None = frozenset(),
 ) -> list[Finding]:
     """The findings that count: of rules that are on, and that no comment suppresses."""
     off = {
@@ -138,7 +161,7 @@ def chosen(
         for rule in rules
     }
     kept = [item for item in in_order(found) if item.rule in settings.rules and item.rule not in off]
-    return in_order(kfp_ignores.apply(path, text, kept, looked_for - off) if honour else kept)
+    return in_order(kfp_ignores.apply(path, text, kept, looked_for - off, untrusted))
 
 
 def lint_files(root: Path, paths: Sequence[Path] = ()) -> tuple[list[str], dict[str, str], dict[str, str]]:
@@ -184,7 +207,7 @@ def is_test(name: str) -> bool:
     )
 
 
-Compile = Callable[[list[str]], list]  # type: ignore[type-arg]
+Compile = Callable[[list[str]], "list[KfpModule]"]
 
 
 def lint(
@@ -254,7 +277,6 @@ def add_compiled(
 ) -> set[str]:
     """Compile what can be compiled and add what it shows; the names of the files whose picture is complete."""
     from . import kfp_rules_ir
-    from .kfp_check import KfpModule
 
     wanted = []
     for name, source in sources.items():
@@ -265,7 +287,7 @@ def add_compiled(
         else:
             wanted.append(name)
     complete: set[str] = set()
-    modules: list[KfpModule] = compile_modules(wanted) if wanted else []
+    modules = compile_modules(wanted) if wanted else []
     for module in modules:
         broken = [item.error for item in module.objects if not item.ok and "(K14)" not in item.error]
         wrong = module.error or next(iter(broken), "")

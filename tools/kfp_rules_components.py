@@ -197,6 +197,7 @@ def unwritten(item: Definition, source: Source) -> Iterator[Problem]:
             "K16",
             f"component `{item.name}` promises `{short(returns)}` and never returns a value: the output is missing and "
             "the step fails. Return it, or remove the annotation.",
+            "error" if source.is_parameter(returns) else "warning",
         )
 
 

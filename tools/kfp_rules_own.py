@@ -34,7 +34,18 @@ AT_RUN_TIME = (
     frozenset(dir(builtins))
     | frozenset(typing.__all__)
     | RUNTIME_DSL
-    | {"kfp", "dsl", "__name__", "__file__", "__doc__", "__builtins__", "__spec__", "__loader__", "__package__"}
+    | {
+        "kfp",
+        "dsl",
+        "__name__",
+        "__file__",
+        "__doc__",
+        "__builtins__",
+        "__spec__",
+        "__loader__",
+        "__package__",
+        "__annotations__",
+    }
 )
 """The names that a lightweight component finds beside its own: kfp puts the imports of these above its source."""
 

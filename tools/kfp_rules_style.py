@@ -14,6 +14,9 @@ SECTION = re.compile(
     re.M,
 )
 
+HEADINGS = {"Return", "Returns", "Raises", "Yields", "Outputs", "Example", "Examples", "Note", "Notes", "Todo"}
+"""Headings that stand too far in and are taken for parameters."""
+
 
 def problems(source: Source, policies: frozenset[str] = frozenset()) -> Iterator[Problem]:
     """What is wrong with docstrings and names."""
@@ -55,7 +58,7 @@ def argument_problems(item: Definition, text: str, source: Source, what: str) ->
             f"description. It takes {words(have) if have else 'nothing'}.",
         )
     outputs = {parameter.arg for parameter in item.parameters if source.output_kind(parameter)}
-    missing = [name for name in have if name not in listed and not (name in outputs and name in text)]
+    missing = [name for name in have if name not in listed and name not in outputs]
     if missing:
         yield at(
             place,
@@ -75,7 +78,8 @@ def described(text: str) -> list[str]:
     except docstring_parser.ParseError:
         return []
     arguments = [item for item in found if not item.args or item.args[0] in ("param", "parameter", "arg", "argument")]
-    return [item.arg_name.lstrip("*") for item in arguments if item.arg_name.lstrip("*").isidentifier()]
+    names = [item.arg_name.lstrip("*") for item in arguments]
+    return [name for name in names if name.isidentifier() and name not in HEADINGS]
 
 
 def words(names: list[str]) -> str:

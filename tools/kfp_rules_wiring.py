@@ -10,6 +10,7 @@ from .kfp_names import words
 from .kfp_rules_decisions import Pipeline, single_assignments
 from .kfp_source import Definition, Function, Problem, Source, at, is_none, parameters_of, short
 
+IMPORTER = "the address of an importer"
 RAW_METHODS = {"set_display_name": "name in the UI", "set_env_variable": "variable of the environment"}
 EVALUATED = words(
     "bool isinstance int float len max min sum sorted abs round hash type any all list tuple set json.dumps json.loads "
@@ -100,6 +101,16 @@ class Wiring:
                     )
                     break
                 where = self.raw_place(node)
+                if where == IMPORTER:
+                    yield at(
+                        node,
+                        "K08",
+                        f"`{short(node)}` is the address of an importer: Vertex AI fills in `{short(part)}`, the "
+                        "backend of KFP itself does not and looks for `{{channel:…}}`. Pass a parameter, or the output "
+                        "of a component that builds the address.",
+                        "warning",
+                    )
+                    break
                 if where:
                     yield at(
                         node,
@@ -188,7 +199,7 @@ class Wiring:
             if isinstance(outer.func, ast.Attribute) and outer.func.attr in RAW_METHODS:
                 return f"the {RAW_METHODS[outer.func.attr]} of a task"
             if name == "kfp.dsl.importer" and (keyword == "artifact_uri" or (not keyword and node in outer.args[:1])):
-                return "the address of an importer (pass the parameter itself, without text around it)"
+                return IMPORTER
             if name == "kfp.dsl.ParallelFor":
                 return "an item or the name of a dsl.ParallelFor"
             if name.startswith("kfp.kubernetes.") and not name.rpartition(".")[2][0].isupper():

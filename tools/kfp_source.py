@@ -139,6 +139,14 @@ class Source:
             return "parameter" if given.partition("[")[0] in PARAMETER_TYPES else "artifact"
         return ""
 
+    def is_parameter(self, returns: ast.expr) -> bool:
+        """Whether a return annotation stands for values, not for an artifact."""
+        if isinstance(returns, ast.Name) and self.names.is_named_tuple(returns.id):
+            return True
+        outer = returns.value if isinstance(returns, ast.Subscript) else returns
+        name = ast.unparse(outer.func if isinstance(outer, ast.Call) else outer).strip("'\"").rpartition(".")[2]
+        return name in PARAMETER_TYPES | {"NamedTuple"}
+
     def gives_artifact(self, component: Definition, output: str) -> bool:
         """Whether an output of a component is surely an artifact."""
         if output == "Output" and component.node.returns is not None:

@@ -161,6 +161,44 @@ def diff_ir(
     raise typer.Exit(diff_ir_command(repo, paths or [], base=base, json=json, no_color=no_color))
 
 
+@app.command(
+    epilog="Examples:  kfpilot lint   ·   kfpilot lint pipelines --select K01,K02   ·   "
+    "kfpilot lint --sarif lint.sarif   ·   kfpilot lint --explain K06"
+)
+def lint(
+    paths: Annotated[list[str] | None, typer.Argument(help="Files or folders (default: where you are).")] = None,
+    output_format: Annotated[str, typer.Option(help="concise, full, json, sarif or github.")] = "concise",
+    json: Json = False,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF into this file as well.")] = None,
+    select: Annotated[str, typer.Option(help="Only these rules, such as K01,K02.")] = "",
+    ignore: Annotated[str, typer.Option(help="Not these rules.")] = "",
+    policy: Annotated[str, typer.Option(help="Also: limits, retries, docstrings, base-image.")] = "",
+    fail_on: Annotated[str, typer.Option(help="Exit code 1 from this severity on: error, warning, note.")] = "warning",
+    compile: Annotated[
+        bool | None,
+        typer.Option("--compile/--no-compile", help="Also compile modules with pipelines (default)."),
+    ] = None,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Counts a rule instead of findings.")] = False,
+    explain: Annotated[str, typer.Option(help="What a rule is about; `all` lists them.")] = "",
+    no_color: NoColor = False,
+    repo: Repo = Path(),
+) -> None:
+    """Find KFP code that compiles and goes wrong in the cluster. Changes nothing; exit code 1 if it finds something."""
+    if explain:
+        from .common import console_for
+        from .lint import explain as explain_rules
+
+        raise typer.Exit(explain_rules(explain, console_for(no_color)))
+    from .lint import lint_command
+
+    raise typer.Exit(
+        lint_command(
+            repo, paths or [], output_format="json" if json else output_format, sarif_file=sarif, select=select,
+            ignore=ignore, policies=policy, fail_on=fail_on, compile=compile, statistics=statistics, no_color=no_color,
+        )
+    )  # fmt: skip
+
+
 @app.command(epilog="Examples:  kfpilot report   ·   kfpilot report 20261125 --json")
 def report(
     run: Annotated[str | None, typer.Argument(help="Run id or its beginning (default: the latest).")] = None,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ...tools import search
 from ...tools.kfp_check import KfpModule
-from ...tools.kfp_lint import problems
 from ..planner.paths import role_of_path
 from .compiled import compiled
 from .context import GateContext
 from .kept import lost_settings
+from .lint_judge import lint_changes
 from .models import GateResult
 from .static_gates import result
 
@@ -26,14 +26,16 @@ def gate_kfp(ctx: GateContext) -> GateResult:
     paths = touched + dependants(ctx, touched)
     modules = compiled(ctx, paths)
     failures = [failure for module in modules for failure in module_failures(module, module.path in touched)]
-    failures += [f"{path}: {problem}" for path in touched for problem in problems(ctx.read(path))]
+    wrong, doubts = lint_changes(ctx, [module for module in modules if module.path in touched])
+    failures += wrong
     if not failures:
         failures += lost_settings(ctx, [module for module in modules if module.path in touched])
     objects = [item for module in modules for item in module.objects]
     kinds = {kind: sum(item.kind == kind for item in objects) for kind in ("component", "container", "pipeline")}
     good = f"{kinds['component'] + kinds['container']} components, {kinds['pipeline']} pipelines compile and validate"
     unseen = sorted({f"{item.name}: the container image is not run" for item in objects if item.kind == "container"})
-    return result("kfp", failures, good, counts={"modules": len(modules), **kinds}, not_verified=unseen)
+    counts = {"modules": len(modules), **kinds}
+    return result("kfp", failures, good, counts=counts, not_verified=unseen, warnings=doubts)
 
 
 def touched_modules(ctx: GateContext) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from kfpilot.tools.kfp_lint import problems
-from kfpilot.tools.kfp_lint_pipelines import advice
+from kfpilot.tools.kfp_lint import module_findings, problems
 
 HEAD = """\
 import json
@@ -52,7 +51,7 @@ def lint(text: str) -> list[str]:
         ("@dsl.component\ndef c() -> Pair:\n    return (1, 2)\n", 1, ["K01", "`Pair`"]),
         ("@dsl.component\ndef c() -> int:\n    return [math.pi for _ in '1'][0]\n", 2, ["K01", "`math`", "nowhere"]),
         ("@dsl.component\ndef c() -> int:\n    def inner():\n        return LIMIT\n    return inner()\n", 3, ["K01"]),
-        ("@dsl.component\ndef c() -> int:\n    return step(n=1)\n", 2, ["K01", "`step`"]),
+        ("@dsl.component\ndef c() -> int:\n    return step(n=1)\n", 2, ["K17", "`step`"]),
         ("@dsl.component\ndef c():\n    from .near import x\n", 2, ["K01", "relative import"]),
         (
             "def make():\n    size = 3\n    @dsl.component\n    def c() -> int:\n        return size\n    return c\n",
@@ -184,11 +183,12 @@ def test_an_alias_of_kfps_own_names_does_not_exist_in_the_step() -> None:
     assert len(found) == 1 and "line 3: K01" in found[0] and "`d`" in found[0]
 
 
-def test_deprecated_names_are_advice_and_no_problem() -> None:
+def test_deprecated_names_are_told_and_are_no_error() -> None:
     text = (
         "from kfp import dsl\n@dsl.pipeline\ndef p(n: int):\n  with dsl.Condition(n == 1):\n    s().set_gpu_limit(1)\n"
     )
 
     assert problems(text) == []
-    assert [item.split(": ")[0] for item in advice(text)] == ["line 4", "line 5"]
-    assert "dsl.If" in advice(text)[0]
+    found = [item for item in module_findings("p.py", text) if item.rule == "K09"]
+    assert [(item.line, item.severity) for item in found] == [(4, "warning"), (5, "warning")]
+    assert "dsl.If" in found[0].message

@@ -1,0 +1,8 @@
+import json
+
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def dump(n: int) -> str:
+    return json.dumps({"n": n})

@@ -1,0 +1,10 @@
+from kfp import dsl
+
+PACKAGES = ["requests==2.32.3", "pyyaml == 6.0.2; python_version > '3.8'"]
+
+
+@dsl.component(base_image="python:3.12", packages_to_install=PACKAGES)
+def names(text: str) -> list:
+    import yaml
+
+    return sorted(yaml.safe_load(text))

@@ -1,0 +1,12 @@
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def step(n: int) -> int:
+    return n + 1
+
+
+@dsl.pipeline
+def daily(n: int):
+    with dsl.If(n > 3):
+        step(n=n)

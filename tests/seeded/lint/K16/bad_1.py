@@ -1,0 +1,7 @@
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def count(text: str) -> int:
+    found = len(text.split())
+    print(found)

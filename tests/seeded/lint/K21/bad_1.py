@@ -1,0 +1,13 @@
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def step(n: int) -> int:
+    return n + 1
+
+
+@dsl.pipeline
+def daily(n: int):
+    first = step(n=n)
+    second = step(n=1)
+    second.inputs["n"] = first.output

@@ -1,0 +1,8 @@
+from kfp import dsl
+
+REGISTRY = "registry.example.com/team"
+
+
+@dsl.component(base_image=f"{REGISTRY}/train:latest")
+def step(n: int) -> int:
+    return n + 1

@@ -1,0 +1,16 @@
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def show(text: str) -> str:
+    return text.strip()
+
+
+NAMES = ("LOG_LEVEL", "PASSWORD_FILE")
+
+
+@dsl.pipeline
+def daily(day: str):
+    shown = show(text=day)
+    for name in NAMES:
+        shown.set_env_variable(name, "k9!vTq27zL")

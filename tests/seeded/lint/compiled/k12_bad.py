@@ -1,0 +1,17 @@
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12", packages_to_install=["requests==2.32.3"])
+def fetch(address: str) -> str:
+    import requests
+
+    return requests.get(address, timeout=30).text
+
+
+def gently(task, *, retried: bool):
+    return task.set_retry(num_retries=2) if retried else task
+
+
+@dsl.pipeline
+def daily(address: str):
+    gently(fetch(address=address), retried=False)

@@ -1,0 +1,13 @@
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.12")
+def step(n: int) -> int:
+    return n + 1
+
+
+@dsl.pipeline
+def daily(n: int):
+    tasks = [step(n=n) for _ in range(2)]
+    tasks[0].after(tasks[1])
+    tasks[1].after(tasks[0])
