@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Set
 
@@ -18,6 +19,12 @@ DSL_STAR = words(
     "ClassificationMetrics SlicedClassificationMetrics HTML Markdown ContainerSpec"
 )
 """The names of `from kfp.dsl import *` that matter to a check."""
+
+IN_DSL = re.compile(
+    r"kfp\.dsl\.(?:component_decorator|container_component_decorator|pipeline_context|structures|importer_node"
+    r"|for_loop|tasks_group|types\.artifact_types|types\.type_annotations)\.(?=\w+$)"
+)
+"""Modules inside kfp.dsl from which some people import what kfp.dsl itself offers."""
 
 
 class Names:
@@ -97,7 +104,9 @@ class Names:
                 dotted = f"kfp.dsl.{node.id}"
         else:
             return ""
-        return "kfp." + dotted.removeprefix("kfp.v2.") if dotted.startswith("kfp.v2.") else dotted
+        if dotted.startswith("kfp.v2."):
+            dotted = "kfp." + dotted.removeprefix("kfp.v2.")
+        return IN_DSL.sub("kfp.dsl.", dotted) if dotted.startswith("kfp.dsl.") else dotted
 
     def is_named_tuple(self, name: str) -> bool:
         """Whether a class of this module is a named tuple."""

@@ -238,7 +238,6 @@ def fixed_paths(item: Definition, source: Source, mounts: tuple[str, ...]) -> It
     image = item.settings.get("base_image")
     official = plain_image(image, source.names)
     named: set[str] = set()
-    defaults = {name: value for name, value in item.defaults.items() if isinstance(value, ast.Constant)}
     for node in ast.walk(item.node):
         if not isinstance(node, ast.Call):
             continue
@@ -246,7 +245,6 @@ def fixed_paths(item: Definition, source: Source, mounts: tuple[str, ...]) -> It
         if not OPENERS.search(called) or NOT_FILES.search(called):
             continue
         for value in [*node.args[:2], *(keyword.value for keyword in node.keywords)]:
-            value = defaults.get(value.id, value) if isinstance(value, ast.Name) else value
             text = leading_text(value)
             if not text or not fixed(text, mounts):
                 continue

@@ -1,4 +1,4 @@
-"""What the KFP lint finds with the help of the compiler, and that it stays silent where compiling shows nothing wrong."""
+"""What the KFP lint finds with the help of the compiler, and that it is silent where compiling shows nothing wrong."""
 
 from __future__ import annotations
 
