@@ -79,24 +79,24 @@ def async_problem(item: Definition) -> Problem:
 def unpinned(item: Definition, source: Source) -> Iterator[Problem]:
     """Entries of packages_to_install that leave the version open."""
     listed = item.settings.get("packages_to_install")
-    where: ast.AST | None = None
+    place: ast.AST | None = None
     if isinstance(listed, ast.Name):
-        where, listed = listed, source.names.constants.get(listed.id)
+        place, listed = listed, source.names.constants.get(listed.id)
     if not isinstance(listed, (ast.List, ast.Tuple)):
         return
-    open_ones: list[tuple[ast.AST, str]] = []
+    loose: list[str] = []
     for entry in listed.elts:
-        text = constant_text(entry, source.names)
-        if text is not None and text.strip() and not pinned(text.strip()):
-            open_ones.append((entry, text.strip()))
-    if where is not None and open_ones:  # one constant serves many components: one finding for each of them
-        open_ones = [(where, ", ".join(text for _, text in open_ones))]
-    for node, text in open_ones:
-        bounded = "<" in text or "~=" in text
+        text = (constant_text(entry, source.names) or "").strip()
+        if text and not pinned(text):
+            loose.append(text)
+            place = place or entry
+    if place is not None and loose:
+        bounded = all("<" in text or "~=" in text for text in loose)
+        names = ", ".join(f"`{text}`" for text in loose)
         yield at(
-            node,
+            place,
             "K03",
-            f"component `{item.name}` installs `{text}` without an exact version: each run takes the newest that fits, "
+            f"component `{item.name}` installs {names} without an exact version: each run takes the newest that fits, "
             "so the same pipeline may give other results or break later. Write 'package==version'.",
             "note" if bounded else None,
         )

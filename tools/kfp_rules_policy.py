@@ -157,7 +157,7 @@ def names_a_secret(name: str, item: Definition) -> bool:
     for node in ast.walk(item.node):
         if (
             isinstance(node, ast.keyword)
-            and node.arg in ("secret_name", "secret_key", "secret")
+            and node.arg == "secret_name"
             and any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node.value))
         ):
             return True
