@@ -96,16 +96,16 @@ def load_settings(root: Path | None, **overrides: object) -> Settings:
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
+        top = name = str(first["loc"][0]) if first["loc"] else ""
         near = difflib.get_close_matches(name, Settings.model_fields, n=1)
         if first["type"] != "extra_forbidden" or len(first["loc"]) > 1:
             name = ".".join(str(part) for part in first["loc"])
-            field = Settings.model_fields[str(first["loc"][0])]
+            field = Settings.model_fields[top]
             what, mend = f"setting '{name}': {first['msg']}", f"It is: {field.description}."
         else:
             what = f"there is no setting '{name}'"
             mend = f"Did you mean '{near[0]}'?" if near else f"The settings are {', '.join(Settings.model_fields)}."
-        raise UserError(what, where=file if name in table and name not in overrides else None, mend=mend) from None
+        raise UserError(what, where=file if top in table and top not in overrides else None, mend=mend) from None
 
 
 def read_table(file: Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ shows comes from `kfp_check`, in a child process.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -35,11 +36,9 @@ if TYPE_CHECKING:
 FROM_COMPILED = {"K04", "K10", "K11", "K12", "K13", "K14", "K15"}
 """Rules of which the source alone shows only a part."""
 SUBMITS = re.compile(
-    r"^(?!\s)(?!(?:def|async|class|if|from|import|@|#)\b).*"
-    r"(?:\.(?:create_run_from_\w+|run_pipeline|create_recurring_run|upload_pipeline\w*|submit|run)\(|\bClient\()",
-    re.M,
+    r"(?:\.(?:create_run_from_\w+|run_pipeline|create_recurring_run|upload_pipeline\w*|submit|run)|(?:^|\.)Client)$"
 )
-"""A line at a module's top level that would do something to a cluster when the module is imported."""
+"""Calls that do something to a cluster, or to this machine, when a module that has them at its top level is imported."""
 
 
 class LintReport(BaseModel):
@@ -229,48 +228,67 @@ def lint(
     settings = settings or LintSettings()
     root = root.resolve()
     names, texts, unread = lint_files(root, paths)
-    sources: dict[str, Source] = {}
+    mounts = all_mounts(texts.values())
+    found: dict[str, list[Finding]] = {}
+    defining: list[str] = []
+    acting: list[str] = []
     for name in names:
         try:
             source = Source(texts[name])
+            if is_test(name) and not source.definitions:
+                continue
+            problems = source_problems(source, mounts=mounts, policies=settings.asked)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", None) or 1
             unread[name] = f"line {line}: does not parse: {getattr(error, 'msg', None) or error or 'too deeply nested'}"
             continue
-        if not is_test(name) or source.definitions:
-            sources[name] = source
-    mounts = all_mounts(sources.values())
-    found = {
-        name: [to_finding(name, item) for item in source_problems(source, mounts=mounts, policies=settings.asked)]
-        for name, source in sources.items()
-    }
-    report = LintReport(files=list(sources), unread=unread)
+        found[name] = [to_finding(name, item) for item in problems]
+        if source.definitions:
+            defining.append(name)
+            acting += [name] if acts_on_import(source) else []
+    report = LintReport(files=list(found), unread=unread)
     complete: set[str] = set()
     if compile_modules is not None:
-        complete = add_compiled(report, sources, found, settings, compile_modules)
-    for name in sources:
-        whole = name in complete or not sources[name].definitions
-        looked_for = settings.rules if whole else settings.rules - FROM_COMPILED
-        report.findings += chosen(name, texts[name], found[name], settings, looked_for)
+        why = "importing it starts a run or talks to a server; put that under `if __name__ == '__main__'`"
+        report.not_compiled = dict.fromkeys(acting, why)
+        wanted = {name: texts[name] for name in defining if name not in acting and not is_test(name)}
+        complete = add_compiled(report, wanted, found, settings, compile_modules)
+    partly = set(defining) - complete
+    for name, items in found.items():
+        looked_for = settings.rules - FROM_COMPILED if name in partly else settings.rules
+        report.findings += chosen(name, texts[name], items, settings, looked_for)
     report.findings = in_order(report.findings)
     return report
 
 
-def all_mounts(sources: Iterable[Source]) -> tuple[str, ...] | None:
+def all_mounts(texts: Iterable[str]) -> tuple[str, ...] | None:
     """Where the pipelines of a project mount volumes; None if that is computed somewhere."""
     found: set[str] = set()
-    for source in sources:
-        if "mount_path" in source.text:
-            mounts = kfp_rules_components.mounted_paths(source.text)
-            if mounts is None:
-                return None
-            found |= set(mounts)
+    for text in texts:
+        mounts = kfp_rules_components.mounted_paths(text) if "mount_path" in text else []
+        if mounts is None:
+            return None
+        found |= set(mounts)
     return tuple(sorted(found))
+
+
+def acts_on_import(source: Source) -> bool:
+    """Whether importing a module would start a run or the like."""
+    waiting: list[ast.AST] = list(source.tree.body)
+    while waiting:
+        node = waiting.pop()
+        guard = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+        if guard or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.Call) and SUBMITS.search(ast.unparse(node.func)):
+            return True
+        waiting.extend(ast.iter_child_nodes(node))
+    return False
 
 
 def add_compiled(
     report: LintReport,
-    sources: dict[str, Source],
+    texts: dict[str, str],
     found: dict[str, list[Finding]],
     settings: LintSettings,
     compile_modules: Compile,
@@ -278,16 +296,8 @@ def add_compiled(
     """Compile what can be compiled and add what it shows; the names of the files whose picture is complete."""
     from . import kfp_rules_ir
 
-    wanted = []
-    for name, source in sources.items():
-        if not source.definitions or is_test(name):
-            continue
-        if SUBMITS.search(source.text):
-            report.not_compiled[name] = "importing it starts a run or talks to a server; put that under `if __name__`"
-        else:
-            wanted.append(name)
     complete: set[str] = set()
-    modules = compile_modules(wanted) if wanted else []
+    modules = compile_modules(list(texts)) if texts else []
     for module in modules:
         broken = [item.error for item in module.objects if not item.ok and "(K14)" not in item.error]
         wrong = module.error or next(iter(broken), "")
@@ -295,8 +305,7 @@ def add_compiled(
             report.not_compiled[module.path] = wrong
         else:
             complete.add(module.path)
-        source = sources[module.path]
-        extra = kfp_rules_ir.problems(source, module, found[module.path], settings.asked)
+        extra = kfp_rules_ir.problems(Source(texts[module.path]), module, found[module.path], settings.asked)
         found[module.path] += [to_finding(module.path, item) for item in extra]
     report.compiled = len(complete)
     return complete

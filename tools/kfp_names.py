@@ -13,6 +13,15 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def walk(node: ast.AST) -> list[ast.AST]:
+    """What `ast.walk` gives, remembered with the node: many rules look at the same functions."""
+    found: list[ast.AST] | None = node.__dict__.get("_walked")
+    if found is None:
+        found = list(ast.walk(node))
+        node._walked = found  # type: ignore[attr-defined]
+    return found
+
+
 DSL_STAR = words(
     "component container_component pipeline notebook_component importer If Elif Else Condition OneOf "
     "ParallelFor Collected ExitHandler Input Output InputPath OutputPath Artifact Dataset Model Metrics "
@@ -49,7 +58,7 @@ class Names:
         self._star = False
         self._collect_imports(tree)
         counts: Counter[str] = Counter()
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
                 counts[node.id] += 1
         for statement in tree.body:
@@ -60,7 +69,7 @@ class Names:
         for statement in tree.body:
             if isinstance(statement, (ast.If, ast.Try)):
                 top_level.update(id(node) for node in ast.walk(statement))
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.Import):
                 for item in node.names:
                     name = item.asname or item.name.partition(".")[0]
@@ -124,7 +133,7 @@ def constant_text(node: ast.expr, names: Names) -> str | None:
 def guarded_lines(tree: ast.AST, errors: Set[str]) -> set[int]:
     """Lines inside a `try` that catches one of these errors (or everything): a failure there is foreseen."""
     lines: set[int] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if not isinstance(node, ast.Try):
             continue
         caught: set[str] = set()

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from .kfp_names import constant_text
+from .kfp_names import constant_text, walk
 from .kfp_rules_own import OFFICIAL_IMAGE, plain_image
 from .kfp_source import Definition, Function, Problem, Source, at, is_none, own_nodes, short
 
@@ -169,7 +169,7 @@ def unwritten(item: Definition, source: Source) -> Iterator[Problem]:
     function = item.node
     if gives_up(function):
         return
-    loaded = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    loaded = {node.id for node in walk(function) if isinstance(node, ast.Name)}
     if "locals" in loaded or "vars" in loaded:
         return
     for parameter in item.parameters:
@@ -206,7 +206,7 @@ METRICS = {"kfp.dsl.Metrics", "kfp.dsl.ClassificationMetrics", "kfp.dsl.SlicedCl
 
 def unwritten_by_container(item: Definition, source: Source) -> Iterator[Problem]:
     """Outputs whose place the container is never told."""
-    loaded = {node.id for node in ast.walk(item.node) if isinstance(node, ast.Name)}
+    loaded = {node.id for node in walk(item.node) if isinstance(node, ast.Name)}
     for parameter in item.parameters:
         kind = source.output_kind(parameter)
         if kind and parameter.arg not in loaded and not re.search(r"EXECUTOR_INPUT|executor_input|\{\{\$", source.text):
@@ -238,7 +238,7 @@ def fixed_paths(item: Definition, source: Source, mounts: tuple[str, ...]) -> It
     image = item.settings.get("base_image")
     official = plain_image(image, source.names)
     named: set[str] = set()
-    for node in ast.walk(item.node):
+    for node in walk(item.node):
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func) if isinstance(node.func, (ast.Name, ast.Attribute)) else ""

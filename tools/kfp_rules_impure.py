@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from .kfp_names import walk
 from .kfp_source import Function
 
 CHANGING = re.compile(
@@ -32,14 +33,14 @@ NETWORK = {
 
 def calls(function: Function) -> Iterator[tuple[ast.Call, str]]:
     """All calls of a function with the text of what is called."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
             yield node, ast.unparse(node.func)
 
 
 def network(function: Function) -> str:
     """The first library a function imports that reaches the network, or an empty text."""
-    for node in ast.walk(function):
+    for node in walk(function):
         names = []
         if isinstance(node, ast.Import):
             names = [item.name for item in node.names]
@@ -76,14 +77,14 @@ def impure(function: Function) -> str:
         return next((text for text in map(carried, ast.iter_child_nodes(node)) if text), "")
 
     for _ in range(3):  # enough for values that go through a few names
-        for node in ast.walk(function):
+        for node in walk(function):
             if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and carried(node.value):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 for target in targets:
-                    for name in ast.walk(target):
+                    for name in walk(target):
                         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
                             tainted.setdefault(name.id, carried(node.value))
-    for node in ast.walk(function):
+    for node in walk(function):
         text = ""
         if isinstance(node, ast.Return):
             text = carried(node.value)

@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Iterator
 
-from .kfp_names import Names, constant_text, guarded_lines, words
+from .kfp_names import Names, constant_text, guarded_lines, walk, words
 from .kfp_source import Definition, Function, Problem, Source, at, is_none
 
 RUNTIME_DSL = words(
@@ -147,7 +147,7 @@ def own_name_problems(component: Definition, source: Source) -> Iterator[Problem
                 yield Problem("K17", line, column, nested_message(function.name, name))
                 continue
             yield Problem("K01", line, column, own_name_message(function.name, name, where, names))
-        for item in ast.walk(node):
+        for item in walk(node):
             if (
                 isinstance(item, ast.ImportFrom)
                 and item.level
@@ -203,7 +203,7 @@ def custom_artifacts(function: Function, names: Names) -> set[str]:
                 places.append(argument.annotation.slice)
     found = set()
     for place in places:
-        for node in ast.walk(place):
+        for node in walk(place):
             if not isinstance(node, ast.Name):
                 continue
             top = names.imports.get(node.id, "").partition(".")[0]
@@ -269,7 +269,7 @@ def package_problems(component: Definition, names: Names) -> Iterator[Problem]:
         provided |= PROVIDES[name]
     quiet = guarded_lines(function, IMPORT_ERRORS)
     seen = set()
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.Import):
             modules = [item.name for item in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -318,7 +318,7 @@ def listed_packages(value: ast.expr | None, names: Names) -> list[str] | None:
 
 def installs_by_itself(function: Function) -> bool:
     """Whether a component may make modules importable on its own (pip in a subprocess, sys.path)."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)

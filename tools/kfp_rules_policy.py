@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .kfp_names import walk
 from .kfp_rules_decisions import single_assignments
 from .kfp_rules_impure import impure, network
 from .kfp_source import Definition, Problem, Source, at, own_nodes, short
@@ -154,11 +155,11 @@ def credentials(item: Definition, source: Source) -> Iterator[Problem]:
 
 def names_a_secret(name: str, item: Definition) -> bool:
     """Whether a parameter is the name of a Secret, not what is in it."""
-    for node in ast.walk(item.node):
+    for node in walk(item.node):
         if (
             isinstance(node, ast.keyword)
             and node.arg == "secret_name"
-            and any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node.value))
+            and any(isinstance(part, ast.Name) and part.id == name for part in walk(node.value))
         ):
             return True
     return False

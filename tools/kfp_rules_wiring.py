@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
-from .kfp_names import words
+from .kfp_names import walk, words
 from .kfp_rules_decisions import Pipeline, single_assignments
 from .kfp_source import Definition, Function, Problem, Source, at, is_none, parameters_of, short
 
@@ -36,7 +36,7 @@ class Wiring:
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
         """Node -> the node that holds it."""
-        return {child: node for node in ast.walk(self.item.node) for child in ast.iter_child_nodes(node)}
+        return {child: node for node in walk(self.item.node) for child in ast.iter_child_nodes(node)}
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """What holds a node, from the inside out, up to the function."""
@@ -75,7 +75,7 @@ class Wiring:
 
     def unused(self) -> Iterator[Problem]:
         """Parameters that the body never names."""
-        loaded = {node.id for node in ast.walk(self.item.node) if isinstance(node, ast.Name)}
+        loaded = {node.id for node in walk(self.item.node) if isinstance(node, ast.Name)}
         for parameter in self.item.parameters:
             if parameter.arg not in loaded and not parameter.arg.startswith("_") and "locals" not in loaded:
                 yield at(
@@ -253,7 +253,7 @@ class Wiring:
         afters: list[tuple[str, str, ast.Call]] = []
         for name, value in self.assigned.items():
             if name in waits:
-                used = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+                used = {node.id for node in walk(value) if isinstance(node, ast.Name)}
                 waits[name] |= (used & waits.keys()) - {name}
         for node in self.pipeline.nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "after"):
@@ -363,15 +363,14 @@ def path(edges: dict[str, set[str]], start: str, end: str) -> list[str]:
 def computed(helper: Function, name: str) -> bool:
     """Whether a function decides or calculates with one of its parameters."""
     if any(
-        isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
-        for node in ast.walk(helper)
+        isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load) for node in walk(helper)
     ):
         return False
 
     def is_it(node: ast.expr | None) -> bool:
         return isinstance(node, ast.Name) and node.id == name
 
-    for node in ast.walk(helper):
+    for node in walk(helper):
         if isinstance(node, ast.Compare):
             inside = any(is_it(part) for part in [node.left, *node.comparators])
             if inside and not any(is_none(part) for part in node.comparators) and not in_condition(helper, node):
@@ -391,4 +390,4 @@ def computed(helper: Function, name: str) -> bool:
 
 def in_condition(helper: Function, comparison: ast.Compare) -> bool:
     """Whether a comparison is the argument of a call, such as dsl.If(...): then KFP decides, not Python."""
-    return any(isinstance(node, ast.Call) and comparison in node.args for node in ast.walk(helper))
+    return any(isinstance(node, ast.Call) and comparison in node.args for node in walk(helper))

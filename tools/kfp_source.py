@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from .findings import Severity
-from .kfp_names import Names
+from .kfp_names import Names, walk
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 DECORATORS = {
@@ -98,7 +98,7 @@ class Source:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tree = ast.parse(text)
-        self.nodes = list(ast.walk(self.tree))
+        self.nodes = walk(self.tree)
         self.names = Names(self.tree)
         self.definitions = list(self._definitions())
 
