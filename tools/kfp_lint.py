@@ -38,7 +38,7 @@ FROM_COMPILED = {"K04", "K10", "K11", "K12", "K13", "K14", "K15"}
 SUBMITS = re.compile(
     r"(?:\.(?:create_run_from_\w+|run_pipeline|create_recurring_run|upload_pipeline\w*|submit|run)|(?:^|\.)Client)$"
 )
-"""Calls that do something to a cluster, or to this machine, when a module that has them at its top level is imported."""
+"""Calls that, at the top level of a module, do something to a cluster or this machine when it is imported."""
 
 
 class LintReport(BaseModel):

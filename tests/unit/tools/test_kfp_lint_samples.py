@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,14 @@ def test_every_rule_has_two_of_each() -> None:
         assert {"bad_1.py", "bad_2.py", "good_1.py", "good_2.py"} <= names, rule.id
         texts = {item.read_text(encoding="utf-8") for item in folder.glob("*.py")}
         assert len(texts) == len(names), f"{rule.id}: two samples are the same"
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_the_examples_of_the_page_are_what_it_says(rule: str) -> None:
+    page = (SAMPLES.parents[2] / "docs" / "lint.md").read_text(encoding="utf-8")
+    section = page.partition(f"### {rule}\n")[2].partition("\n### ")[0]
+    bad, good = re.findall(r"```python\n(.*?)```", section, re.S)
+    settings = LintSettings(policies=POLICIES.get(rule, []))
+
+    assert {item.rule for item in module_findings("page.py", bad, settings)} == {rule}
+    assert module_findings("page.py", good, settings) == []
