@@ -184,6 +184,36 @@ def status(json: Json = False, no_color: NoColor = False, repo: Repo = Path()) -
     raise typer.Exit(status_command(root_of(repo), console_for(no_color), as_json=json))
 
 
+@app.command(
+    epilog="Examples:  kfpilot undo T003   ·   kfpilot undo 20261125-0315 --dry-run   ·   "
+    "kfpilot undo T001 --with-dependents"
+)
+def undo(
+    target: Annotated[
+        str | None, typer.Argument(help="A task (T003), or a run's id or its beginning (default: the latest run).")
+    ] = None,
+    feature: Annotated[
+        str | None, typer.Option("--feature", "-f", help="The task's feature, if several have it.")
+    ] = None,
+    with_dependents: Annotated[
+        bool, typer.Option("--with-dependents", help="Take back later tasks that depend on it as well.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    json: Json = False,
+    no_color: NoColor = False,
+    repo: Repo = Path(),
+) -> None:
+    """Take a task or a run back by commits on top, each with its tick; history is never rewritten."""
+    from .undo import undo_command
+
+    raise typer.Exit(
+        undo_command(
+            repo, target, feature=feature, with_dependents=with_dependents, dry_run=dry_run, json=json,
+            no_color=no_color,
+        )
+    )  # fmt: skip
+
+
 @app.command(epilog="Examples:  kfpilot demo   ·   kfpilot demo --task T001 --plain")
 def demo(
     folder: Annotated[

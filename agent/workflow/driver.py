@@ -6,8 +6,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,7 +37,8 @@ from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
 from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
-from .place import Place, Request, bring_documents, open_place, records, refuse_secrets, reopen_place
+from .locks import one_run
+from .place import Place, Request, bring_documents, open_place, refuse_secrets, reopen_place
 from .session import Run
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def implement(
     repo = open_checkout(checkout)
     root = git.root_of(repo)
     feature = find_feature(repo, request.feature)
-    with one_run(root):
+    with one_run(root, feature.name):
         if resume:
             place = reopen_place(repo, unfinished(root, feature.name))
             # What to do is settled; that the work shall land may still be asked for.
@@ -110,30 +111,6 @@ def implement(
         finally:
             if finished(place) or not (place.record / "journal.jsonl").exists():
                 git.remove_worktree(repo, place.worktree)
-
-
-@contextmanager
-def one_run(root: Path) -> Iterator[None]:
-    """Only one run at a time works on a repository.
-
-    Raises:
-        UserError: Another one does.
-    """
-    import filelock
-
-    lock = filelock.FileLock(records(root) / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        raise UserError(
-            "another run is working on this repository",
-            where=root,
-            mend="Wait for it (`kfpilot status`), or end it with Ctrl-C where it runs.",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def unfinished(root: Path, feature: str) -> Path:

@@ -34,7 +34,8 @@ from ..verifier.red_green import waiting
 from ..verifier.verify import verify
 from ..workers.job import Feedback
 from .acceptance import ask_reviewer, make_table
-from .place import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER, keep_patch, tick_file
+from .history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
+from .place import keep_patch, tick_file
 from .session import Run
 
 SUBJECTS = {"code": "feat", "tests": "test", "docs": "docs", "infra": "ci"}
