@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -231,6 +232,10 @@ def demo(
     raise typer.Exit(demo_command(folder, task or [], model=model, json=json, plain=plain, no_color=no_color))
 
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+DISK_MEND = "Free space there, or make it writable. What was verified is committed; go on with: kfpilot run --resume"
+
+
 def register_doctor() -> None:
     """`doctor` lives in a module of its own; its function is light to import."""
     from .doctor import doctor
@@ -274,6 +279,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader (head, less) went away; that is no error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        sys.exit(say(f"cannot write {what}\n  {DISK_MEND}", EXIT_NOT_VERIFIED))
 
 
 def on_terminate(number: int, frame: object) -> None:

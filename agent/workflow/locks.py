@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from ...tools.git import open_repo
+from ...tools.git_revert import common_folder
 from ..errors import UserError
 from .place import records
 
@@ -28,7 +31,7 @@ class Holder(BaseModel):
 
 
 @contextmanager
-def one_run(root: Path, what: str = "") -> Iterator[None]:
+def one_run(root: Path, what: str = "", branch: str = "") -> Iterator[None]:
     """Only one run (or undo, or clean) at a time works on a repository.
 
     The lock is the kernel's, so it ends with its process, however that ends: nobody has to clear a stale one.
@@ -36,14 +39,34 @@ def one_run(root: Path, what: str = "") -> Iterator[None]:
     Args:
         root: The top of the checkout.
         what: What is being done, for the message to others.
+        branch: The branch that is written. Other worktrees of the repository have records, and so a lock, of their own,
+            but the branches are the same.
 
     Raises:
         UserError: Another one does; says which process, where and since when.
     """
+    folder = records(root)
+    with held(folder / "lock", root), held(branch_lock(root, branch), root) if branch else nullcontext():
+        file = folder / HOLDER
+        me = Holder(pid=os.getpid(), host=socket.gethostname(), since=time.time(), what=what)
+        try:
+            file.write_text(me.model_dump_json() + "\n", encoding="utf-8")
+            yield
+        finally:
+            with suppress(OSError):
+                file.unlink()
+
+
+@contextmanager
+def held(file: Path, root: Path) -> Iterator[None]:
+    """Hold one lock.
+
+    Raises:
+        UserError: Somebody else does.
+    """
     import filelock
 
-    folder = records(root)
-    lock = filelock.FileLock(folder / "lock")
+    lock = filelock.FileLock(file)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
@@ -52,15 +75,15 @@ def one_run(root: Path, what: str = "") -> Iterator[None]:
             where=root,
             mend="Wait for it (`kfpilot status`), or end it with Ctrl-C where it runs.",
         ) from None
-    file = folder / HOLDER
-    me = Holder(pid=os.getpid(), host=socket.gethostname(), since=time.time(), what=what)
     try:
-        file.write_text(me.model_dump_json() + "\n", encoding="utf-8")
         yield
     finally:
-        with suppress(OSError):
-            file.unlink()
         lock.release()
+
+
+def branch_lock(root: Path, branch: str) -> Path:
+    """The lock of a run's branch, in the folder that all worktrees of the repository share."""
+    return common_folder(open_repo(root)) / f"kfpilot-{hashlib.sha256(branch.encode()).hexdigest()[:12]}.lock"
 
 
 def holder(root: Path) -> Holder | None:

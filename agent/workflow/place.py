@@ -122,12 +122,12 @@ def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Plac
         worktree=home / run,
         request=request,
     )
-    place.save()
     tip = git.branch_head(repo, branch)
     if tip is not None and tip != start:
         # All of the branch is in HEAD already; the run goes on from there.
         git.update_branch(repo, branch, start, tip)
     git.add_worktree(repo, place.worktree, start)
+    place.save()
     return place
 
 
