@@ -215,6 +215,30 @@ def undo(
     )  # fmt: skip
 
 
+@app.command(
+    epilog="Examples:  kfpilot clean --dry-run   ·   kfpilot clean --older-than 7 --yes   ·   kfpilot clean --all"
+)
+def clean(
+    older_than: Annotated[float, typer.Option(help="Records of runs older than so many days go.")] = 30.0,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what holds unmerged work: young records, patches, branches.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go and what would stay, and why.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    no_color: NoColor = False,
+    repo: Repo = Path(),
+) -> None:
+    """Remove what runs have left: worktrees, old records, merged branches, locks, orphaned helpers."""
+    from .clean import clean_command
+
+    raise typer.Exit(
+        clean_command(
+            repo, days=older_than, everything=everything, dry_run=dry_run, yes=yes, json=json, no_color=no_color
+        )
+    )
+
+
 @app.command(epilog="Examples:  kfpilot demo   ·   kfpilot demo --task T001 --plain")
 def demo(
     folder: Annotated[
