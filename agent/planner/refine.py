@@ -7,6 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..documents.models import Feature
+from ..marks import mark_for
 from ..models.ask import Asker, Emit
 from ..models.ask import read_answer as read_json
 from .build import dependencies
@@ -98,7 +99,7 @@ def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]
         for task in plan.tasks
     }
     files = _repository(feature)
-    values = {
+    values: dict[str, Any] = {
         "feature": feature,
         "waves": [
             {
@@ -118,6 +119,7 @@ def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]
         "unclear": _unclear(plan),
         "words": words.strip(),
     }
+    values["code"] = mark_for(plan, feature.spec, feature.plan, *files)
     context = template.new_context(values)
     system = "".join(template.blocks["system"](context))
     request = "".join(template.blocks["request"](context))
