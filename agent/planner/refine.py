@@ -99,7 +99,7 @@ def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]
         for task in plan.tasks
     }
     files = _repository(feature)
-    values: dict[str, Any] = {
+    values = {
         "feature": feature,
         "waves": [
             {
@@ -119,11 +119,14 @@ def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]
         "unclear": _unclear(plan),
         "words": words.strip(),
     }
-    values["code"] = mark_for(plan, feature.spec, feature.plan, *files)
-    context = template.new_context(values)
-    system = "".join(template.blocks["system"](context))
-    request = "".join(template.blocks["request"](context))
-    return system.strip(), re.sub(r"\n{3,}", "\n\n", request).strip()
+
+    def said(code: str) -> tuple[str, str]:
+        context = template.new_context({**values, "code": code})
+        system = "".join(template.blocks["system"](context))
+        request = "".join(template.blocks["request"](context))
+        return system.strip(), re.sub(r"\n{3,}", "\n\n", request).strip()
+
+    return said(mark_for(*said("")))
 
 
 def _unclear(plan: ExecutionPlan) -> list[str]:

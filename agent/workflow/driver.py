@@ -42,6 +42,7 @@ from .history import RUN_TRAILER
 from .locks import one_run
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
 from .session import Run
+from .suspects import in_repository
 
 if TYPE_CHECKING:
     from git import Repo
@@ -215,7 +216,8 @@ def drive(
                     resumed=resume,
                 )
             )
-            for notice in peculiarities(repo, place.worktree):
+            named = [path for task in plan.tasks for path in task.files]
+            for notice in [*peculiarities(repo, place.worktree), *in_repository(place.worktree, named)]:
                 run.emit(notice)
             if copied:
                 commit_documents(run, copied)
