@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from .errors import ToolFailure
 from .git_command import (
     MARK,
+    WHOLE,
     attempt,
     fields,
     git,
@@ -156,7 +157,12 @@ def _add(root: Path, path: Path, commit: str) -> Path:
             f"Cannot make a worktree at {path}: it exists and is not empty. Remove it, or choose another."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    git(root, "worktree", "add", "--quiet", "--force", "--detach", str(path), f"{commit}^{{commit}}")
+    options = ["--quiet", "--force", "--detach"]
+    done = attempt(root, "-c", WHOLE, "worktree", "add", *options, str(path), f"{commit}^{{commit}}")
+    if done.returncode:
+        # What a full disk or a failing filter left half made is ours too, though it has no mark yet.
+        attempt(root, "worktree", "remove", "--force", "--force", str(path))
+        raise ToolFailure(f"`git worktree add` failed in {root}: {reason(done)}")
     (Path(line(path, "rev-parse", "--absolute-git-dir")) / MARK).touch()
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -37,6 +38,12 @@ CONFIG = (
     "log.showSignature=false",
 )
 
+WHOLE = "core.sparseCheckout=false"
+"""In worktrees of ours: the verifier looks at all of a commit, also where the user's own checkout is sparse."""
+
+WITHOUT_LFS = ("filter.lfs.process=", "filter.lfs.smudge=", "filter.lfs.clean=", "filter.lfs.required=false")
+"""Where git-lfs is set up and not installed: files stay the pointers that they are, else every checkout would fail."""
+
 FIXED = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "true",
@@ -69,6 +76,22 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**env, **FIXED, **(extra or {})}
 
 
+@functools.cache
+def has_lfs() -> bool:
+    """Whether git-lfs is installed."""
+    return shutil.which("git-lfs") is not None
+
+
+def is_own(where: Path) -> bool:
+    """Whether a folder is the top of a worktree that kfpilot has made."""
+    try:
+        pointer = (where / ".git").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    record = pointer.removeprefix("gitdir:").strip()
+    return bool(record) and (where / record / MARK).is_file()
+
+
 def attempt(
     where: Path, *arguments: str, data: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
@@ -80,7 +103,7 @@ def attempt(
     if not where.is_dir():
         raise ToolFailure(f"The folder {where} does not exist, so git cannot work in it.")
     command = ["git"]
-    for setting in CONFIG:
+    for setting in (*CONFIG, *(() if has_lfs() else WITHOUT_LFS), *((WHOLE,) if is_own(where) else ())):
         command += ["-c", setting]
     try:
         return subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +182,24 @@ def commits_with_trailer(repo: Repo, rev_range: str, key: str) -> list[tuple[str
     for record in text(git(root_of(repo), "log", "--reverse", pattern, rev_range, "--")).split("\x1e")[1:]:
         commit, *values = record.split("\n")
         found += [(commit, value.strip()) for value in values if value.strip()]
+    return found
+
+
+def trailers_of(repo: Repo, rev_range: str, keys: Sequence[str]) -> list[tuple[str, dict[str, list[str]]]]:
+    """The commits of a range that carry one of some trailers, parents first, each with the values of these trailers."""
+    # %x1e and %x1f cannot stand in a value: git cuts a trailer at the end of its line.
+    parts = "".join(f"%x1f%(trailers:key={key},valueonly=true,unfold=true)" for key in keys)
+    wanted = [f"--grep=^{key}: " for key in keys]
+    options = ["--reverse", "--topo-order", "--basic-regexp", *wanted, f"--format=%x1e%H{parts}"]
+    done = git(root_of(repo), "log", *options, rev_range, "--")
+    found = []
+    for record in text(done).split("\x1e")[1:]:
+        commit, *values = record.split("\x1f")
+        named = {
+            key: [value.strip() for value in lines.split("\n") if value.strip()]
+            for key, lines in zip(keys, values, strict=True)
+        }
+        found.append((commit.strip(), named))
     return found
 
 

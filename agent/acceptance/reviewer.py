@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..documents.models import Feature
 from ..errors import KfpilotError
+from ..marks import mark_for
 from ..models.ask import Asker, Emit
 from ..models.failures import model_error
 from ..models.handle import Handle
@@ -163,8 +163,7 @@ def render(
         "tasks": [task.model_dump() for task in tasks],
     }
     # Whoever wrote the data cannot know the code, so nothing in it can close the marks around it.
-    code = hashlib.sha256(f"{values}{patch}".encode()).hexdigest()[:12]
-    values |= {"code": code, "diff": "", "left_out": []}
+    values |= {"code": mark_for(values, patch), "diff": "", "left_out": []}
 
     def said(**more: object) -> tuple[str, str]:
         context = template.new_context({**values, **more})

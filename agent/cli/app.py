@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -222,6 +223,60 @@ def status(json: Json = False, no_color: NoColor = False, repo: Repo = Path()) -
     raise typer.Exit(status_command(root_of(repo), console_for(no_color), as_json=json))
 
 
+@app.command(
+    epilog="Examples:  kfpilot undo T003   ·   kfpilot undo 20261125-0315 --dry-run   ·   "
+    "kfpilot undo T001 --with-dependents"
+)
+def undo(
+    target: Annotated[
+        str | None, typer.Argument(help="A task (T003), or a run's id or its beginning (default: the latest run).")
+    ] = None,
+    feature: Annotated[
+        str | None, typer.Option("--feature", "-f", help="The task's feature, if several have it.")
+    ] = None,
+    with_dependents: Annotated[
+        bool, typer.Option("--with-dependents", help="Take back later tasks that depend on it as well.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
+    json: Json = False,
+    no_color: NoColor = False,
+    repo: Repo = Path(),
+) -> None:
+    """Take a task or a run back by commits on top, each with its tick; history is never rewritten."""
+    from .undo import undo_command
+
+    raise typer.Exit(
+        undo_command(
+            repo, target, feature=feature, with_dependents=with_dependents, dry_run=dry_run, json=json,
+            no_color=no_color,
+        )
+    )  # fmt: skip
+
+
+@app.command(
+    epilog="Examples:  kfpilot clean --dry-run   ·   kfpilot clean --older-than 7 --yes   ·   kfpilot clean --all"
+)
+def clean(
+    older_than: Annotated[float, typer.Option(help="Records of runs older than so many days go.")] = 30.0,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what holds unmerged work: young records, patches, branches.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go and what would stay, and why.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+    no_color: NoColor = False,
+    repo: Repo = Path(),
+) -> None:
+    """Remove what runs have left: worktrees, old records, merged branches, locks, orphaned helpers."""
+    from .clean import clean_command
+
+    raise typer.Exit(
+        clean_command(
+            repo, days=older_than, everything=everything, dry_run=dry_run, yes=yes, json=json, no_color=no_color
+        )
+    )
+
+
 @app.command(epilog="Examples:  kfpilot demo   ·   kfpilot demo --task T001 --plain")
 def demo(
     folder: Annotated[
@@ -237,6 +292,10 @@ def demo(
     from .demo import demo_command
 
     raise typer.Exit(demo_command(folder, task or [], model=model, json=json, plain=plain, no_color=no_color))
+
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+DISK_MEND = "Free space there, or make it writable. What was verified is committed; go on with: kfpilot run --resume"
 
 
 def register_doctor() -> None:
@@ -282,6 +341,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader (head, less) went away; that is no error.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        sys.exit(say(f"cannot write {what}\n  {DISK_MEND}", EXIT_NOT_VERIFIED))
 
 
 def on_terminate(number: int, frame: object) -> None:

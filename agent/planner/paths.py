@@ -28,6 +28,16 @@ NEVER: tuple[str, ...] = (
 )
 """Written by no role: the documents decide what is done, so no worker edits them."""
 
+HELD: tuple[str, ...] = (
+    *(f"/{folder}/**" for folder in (".githooks", ".husky", ".vscode", ".idea", ".claude", ".cursor", ".codex")),
+    *(f"/{folder}/**" for folder in (".gemini", ".agents", ".github/instructions", ".github/prompts")),
+    "/.github/copilot-instructions.md",
+    *("AGENTS.md", "CLAUDE.md", "GEMINI.md", ".cursorrules", ".mcp.json"),
+    *(".envrc", ".gitmodules", ".npmrc", ".pypirc", ".netrc", "pip.conf", "sitecustomize.py", "usercustomize.py"),
+)
+"""What runs on the user's machine, or steers assistants there, without anybody starting it. A role may write one of
+these only where the task names it: no text that a model has read elsewhere is reason enough."""
+
 TESTS: tuple[str, ...] = ("**/tests/**", "**/test/**", "test_*.py", "*_test.py", "conftest.py")
 DOCS: tuple[str, ...] = (
     "*.md",
@@ -119,12 +129,12 @@ def _except(globs: Sequence[str]) -> list[str]:
 
 ROLE_PATHS: dict[Role, RolePaths] = {
     "code": RolePaths(
-        writable=["*", *_except(INFRA), *_except(DOCS), *_except(TESTS)],
+        writable=["*", *_except(INFRA), *_except(DOCS), *_except(TESTS), *_except(HELD)],
         forbidden=[*NEVER, *TESTS],
     ),
-    "tests": RolePaths(writable=[*TESTS], forbidden=[*NEVER]),
-    "docs": RolePaths(writable=[*DOCS, *_except(TESTS)], forbidden=[*NEVER, *TESTS]),
-    "infra": RolePaths(writable=[*INFRA, *_except(DOCS), *_except(TESTS)], forbidden=[*NEVER, *TESTS]),
+    "tests": RolePaths(writable=[*TESTS, *_except(HELD)], forbidden=[*NEVER]),
+    "docs": RolePaths(writable=[*DOCS, *_except(TESTS), *_except(HELD)], forbidden=[*NEVER, *TESTS]),
+    "infra": RolePaths(writable=[*INFRA, *_except(DOCS), *_except(TESTS), *_except(HELD)], forbidden=[*NEVER, *TESTS]),
 }
 
 
@@ -206,6 +216,8 @@ def writable_for(task: PlannedTask, role: Role | None = None) -> RolePaths:
         named = [f"/{path}" for path in task.files if role_of_path(path) == further]
         # A pattern that takes out would take out what the primary role has; further roles only add.
         paths.writable += named or [glob for glob in ROLE_PATHS[further].writable if not glob.startswith("!")]
+    if len(roles) > 1:
+        paths.writable += [*_except(HELD), *(path for role in roles for path in _named(task, role))]
     return paths
 
 

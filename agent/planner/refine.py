@@ -7,6 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..documents.models import Feature
+from ..marks import mark_for
 from ..models.ask import Asker, Emit
 from ..models.ask import read_answer as read_json
 from .build import dependencies
@@ -118,10 +119,14 @@ def render(plan: ExecutionPlan, feature: Feature, words: str) -> tuple[str, str]
         "unclear": _unclear(plan),
         "words": words.strip(),
     }
-    context = template.new_context(values)
-    system = "".join(template.blocks["system"](context))
-    request = "".join(template.blocks["request"](context))
-    return system.strip(), re.sub(r"\n{3,}", "\n\n", request).strip()
+
+    def said(code: str) -> tuple[str, str]:
+        context = template.new_context({**values, "code": code})
+        system = "".join(template.blocks["system"](context))
+        request = "".join(template.blocks["request"](context))
+        return system.strip(), re.sub(r"\n{3,}", "\n\n", request).strip()
+
+    return said(mark_for(*said("")))
 
 
 def _unclear(plan: ExecutionPlan) -> list[str]:

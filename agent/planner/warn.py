@@ -9,12 +9,15 @@ from functools import cached_property
 from pathlib import Path
 
 from ..documents.models import Feature, Task
+from ..documents.suspect import suspicions
 from .cover import CriterionKind, covering, criteria
 from .depend import Item
 from .models import PlanWarning
 from .paths import is_protected
 
 _TAKES_AWAY = re.compile(r"^\W*(?:remove|delete|drop|rename|move|clean|retire|replace)\b", re.I)
+_LONGEST_DOCUMENT = 500_000
+"""Bytes of a document that is looked through for text that speaks to a model."""
 _LOOKED_AT = 20_000
 """Files looked at when a ticked task gives a bare file name."""
 
@@ -38,6 +41,7 @@ def plan_warnings(
     found += _uncovered(feature)
     found += _clarifications(feature)
     found += _checklists(feature)
+    found += _suspicious(feature)
     unique: dict[tuple[str, object], PlanWarning] = {}
     for warning in found:
         # The parser and the planner may both have seen it; a line can hold only one of a kind.
@@ -207,6 +211,18 @@ def _clarifications(feature: Feature) -> list[PlanWarning]:
         for note in (feature.spec.clarifications if feature.spec else [])
         if feature.spec
     ]
+
+
+def _suspicious(feature: Feature) -> list[PlanWarning]:
+    paths = [feature.tasks.path, *(item.path for item in (feature.spec, feature.plan) if item), feature.constitution]
+    found = []
+    for path in [*paths, *feature.extras.values()]:
+        if path is None or not path.is_file() or path.stat().st_size > _LONGEST_DOCUMENT:
+            continue
+        for item in suspicions(path.read_bytes().decode("utf-8", "replace")):
+            message = f"{path.name}: reads as if meant for a model ({item.what}): {item.text}"
+            found.append(PlanWarning(code="suspicious-text", message=message, line=item.line))
+    return found
 
 
 def _checklists(feature: Feature) -> list[PlanWarning]:

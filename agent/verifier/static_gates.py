@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from ...tools import docs_facts, processes, search, text_checks
@@ -48,9 +49,30 @@ def gate_scope(ctx: GateContext) -> GateResult:
         for path in ctx.changed
         if not any(space.may_write(path) for space in spaces)
     ]
+    failures += own_settings(ctx)
     failures += weakened(ctx)
     certain, doubts = tampered(ctx)
     return result("scope", failures + certain, f"{len(ctx.changed)} changed, all within the role", warnings=doubts)
+
+
+def own_settings(ctx: GateContext) -> list[str]:
+    """A change of kfpilot's own settings: they say which interpreter the next run starts, and with which arguments."""
+    if "pyproject.toml" not in ctx.changed:
+        return []
+
+    def table(text: str | None) -> object:
+        try:
+            return tomllib.loads(text or "").get("tool", {}).get("kfpilot", {})
+        except (tomllib.TOMLDecodeError, AttributeError):
+            return None  # The gate for configuration says so.
+
+    now = ctx.read("pyproject.toml") if (ctx.worktree / "pyproject.toml").is_file() else ""
+    after = table(now)
+    if after is None or after == table(ctx.before("pyproject.toml")):
+        return []
+    return [
+        "pyproject.toml: [tool.kfpilot] holds the user's settings of kfpilot, which no task may change; put it back"
+    ]
 
 
 def gate_files(ctx: GateContext) -> GateResult:

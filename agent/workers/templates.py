@@ -8,15 +8,20 @@ from typing import Any
 
 import jinja2
 
+from ..marks import fence, one_line
+
 
 @functools.cache
 def environment() -> jinja2.Environment:
     """Templates fail on a name that is not given: a hole in a prompt is a bug."""
     folder = resources.files("kfpilot.prompts")
     loader = jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8"))
-    return jinja2.Environment(
+    found = jinja2.Environment(
         loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=False, autoescape=False
     )
+    found.filters["fence"] = fence
+    found.filters["line"] = one_line
+    return found
 
 
 def render(name: str, **values: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...tools.files import Workspace
 from ..errors import ModelError, ToolFailure
+from ..marks import mark_for
 from ..models.handle import Handle
 from ..planner.models import Role
 from ..planner.paths import writable_for
@@ -58,7 +59,9 @@ class Talk:
         """The task with all it needs."""
         packet = gather(self.job, self.role)
         values = {name: getattr(packet, name) for name in type(packet).model_fields}
-        return render("task.md", role_text=render(f"role_{self.role}.md"), **values)
+        # The start of the request is the same for all tasks of a run, and so is the code in its marks.
+        marks = {"project_mark": mark_for(packet.project, packet.tree), "mark": mark_for(packet)}
+        return render("task.md", role_text=render(f"role_{self.role}.md"), **values, **marks)
 
     def go(self, number: int, feedback: Feedback | None) -> str:
         """One attempt: the model works until it calls `finish`."""
@@ -112,5 +115,6 @@ def feedback_text(job: Job, feedback: Feedback) -> str:
         attempt=feedback.attempt,
         of=feedback.of,
         feedback=feedback.text,
+        mark=mark_for(feedback.text),
         restored=feedback.restored,
     )

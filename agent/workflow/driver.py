@@ -6,8 +6,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,11 +37,19 @@ from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
 from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
-from .place import Place, Request, bring_documents, open_place, records, refuse_secrets, reopen_place
+from .checkout import peculiarities, require_quiet
+from .history import RUN_TRAILER
+from .locks import one_run
+from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
 from .session import Run
+from .suspects import in_repository
 
 if TYPE_CHECKING:
     from git import Repo
+
+
+NEARLY_FULL = 50
+"""Megabytes; with less a failure to write is taken for that of a full disk."""
 
 
 def open_checkout(path: Path) -> Repo:
@@ -98,13 +106,14 @@ def implement(
     repo = open_checkout(checkout)
     root = git.root_of(repo)
     feature = find_feature(repo, request.feature)
-    with one_run(root):
+    with one_run(root, feature.name, branch_of(feature.name)):
         if resume:
             place = reopen_place(repo, unfinished(root, feature.name))
             # What to do is settled; that the work shall land may still be asked for.
             place.request.land = place.request.land or request.land
         else:
-            place = open_place(repo, feature.directory, settings.cache_dir, request)
+            require_quiet(repo)
+            place = place_for(repo, feature, settings, request)
         try:
             return drive(repo, place, settings, listeners, resume=resume, progress=progress)
         finally:
@@ -112,28 +121,24 @@ def implement(
                 git.remove_worktree(repo, place.worktree)
 
 
-@contextmanager
-def one_run(root: Path) -> Iterator[None]:
-    """Only one run at a time works on a repository.
+def place_for(repo: Repo, feature: Feature, settings: Settings, request: Request) -> Place:
+    """The place of a new run.
 
     Raises:
-        UserError: Another one does.
+        UserError: It cannot be made: the cache cannot be written, the disk is full, a filter of git fails.
     """
-    import filelock
-
-    lock = filelock.FileLock(records(root) / "lock")
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
+        return open_place(repo, feature.directory, settings.cache_dir, request)
+    except (ToolFailure, OSError) as error:
+        folder = next(path for path in [settings.cache_dir, *settings.cache_dir.absolute().parents] if path.exists())
+        free = shutil.disk_usage(folder).free // 1_000_000
+        # git says only "unable to write file".
+        full = f" (only {free} MB are free there)" if free < NEARLY_FULL else ""
         raise UserError(
-            "another run is working on this repository",
-            where=root,
-            mend="Wait for it (`kfpilot status`), or end it with Ctrl-C where it runs.",
+            f"the run's worktree cannot be made{full}: {error}",
+            where=settings.cache_dir,
+            mend="Nothing was changed. Mend that, or put worktrees elsewhere: KFPILOT_CACHE_DIR=FOLDER.",
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def unfinished(root: Path, feature: str) -> Path:
@@ -211,6 +216,9 @@ def drive(
                     resumed=resume,
                 )
             )
+            named = [path for task in plan.tasks for path in task.files]
+            for notice in [*peculiarities(repo, place.worktree), *in_repository(place.worktree, named)]:
+                run.emit(notice)
             if copied:
                 commit_documents(run, copied)
             if saved is None:
@@ -327,11 +335,21 @@ def invoke(run: Run, *, resume: bool) -> dict[str, str]:
     try:
         graph = build(run, SqliteSaver(connection))
         config: Any = {"configurable": {"thread_id": run.place.run}, "recursion_limit": 100_000}
-        started = bool(graph.get_state(config).next) if resume else False
+        saved = graph.get_state(config) if resume else None
+        # A branch that somebody moved meanwhile: the run begins anew where it stands; what is on it stays done.
+        started = bool(saved and saved.next) and not moved(run, dict(saved.values) if saved else {})
         state = graph.invoke(None if started else {}, config, durability="sync")
         return dict(state.get("outcomes", {}))
     finally:
         connection.close()
+
+
+def moved(run: Run, state: dict[str, Any]) -> bool:
+    """Whether the run's branch stands neither where the checkpoint left it nor at the commit the run made since."""
+    base, head = state.get("base"), run.head()
+    if not state.get("task") or not base or head == base:
+        return False
+    return (head, run.place.run) not in git.commits_with_trailer(run.repo, f"{base}..{head}", RUN_TRAILER)
 
 
 def final_passed(place: Place) -> bool:

@@ -15,15 +15,12 @@ from ...tools import git
 from ..documents import load_feature, parse_tasks_text, retarget, tick
 from ..documents.models import Feature
 from ..errors import ToolFailure, UserError
+from .history import task_history
 
 if TYPE_CHECKING:
     from git import Repo
 
 RECORDS = ".kfpilot"
-TASK_TRAILER = "Kfpilot-Task"
-FEATURE_TRAILER = "Kfpilot-Feature"
-RUN_TRAILER = "Kfpilot-Run"
-EVIDENCE_TRAILER = "Kfpilot-Evidence"
 
 
 class Request(BaseModel):
@@ -125,12 +122,12 @@ def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Plac
         worktree=home / run,
         request=request,
     )
-    place.save()
     tip = git.branch_head(repo, branch)
     if tip is not None and tip != start:
         # All of the branch is in HEAD already; the run goes on from there.
         git.update_branch(repo, branch, start, tip)
     git.add_worktree(repo, place.worktree, start)
+    place.save()
     return place
 
 
@@ -205,9 +202,12 @@ def refuse_secrets(place: Place, paths: list[str]) -> None:
 
 
 def task_commits(repo: Repo, span: str, feature: str) -> list[tuple[str, str]]:
-    """Commit and task of every verified task of a feature in a range; ids are the same in every feature."""
-    own = {sha for sha, name in git.commits_with_trailer(repo, span, FEATURE_TRAILER) if name == feature}
-    return [(sha, task) for sha, task in git.commits_with_trailer(repo, span, TASK_TRAILER) if sha in own]
+    """Commit and task of every verified task of a feature in a range, but for those that were taken back since.
+
+    Ids are the same in every feature, so the feature's name counts too.
+    """
+    live, _ = task_history(repo, span)
+    return [(item.commit, item.task) for item in live if item.feature == feature]
 
 
 def tick_file(feature: Feature, key: str) -> bool:

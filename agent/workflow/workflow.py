@@ -34,8 +34,10 @@ from ..verifier.red_green import waiting
 from ..verifier.verify import verify
 from ..workers.job import Feedback
 from .acceptance import ask_reviewer, make_table
-from .place import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER, keep_patch, tick_file
+from .history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
+from .place import keep_patch, tick_file
 from .session import Run
+from .suspects import in_output
 
 SUBJECTS = {"code": "feat", "tests": "test", "docs": "docs", "infra": "ci"}
 
@@ -201,6 +203,8 @@ def judge(run: Run, state: State) -> State:
         # The same findings twice: what stands there leads nowhere.
         restored=run.worker.fresh_tree or (before == failures and attempt > 1),
     )
+    for notice in in_output(task.id, feedback.text):
+        run.emit(notice)
     return {"verdict": None, "feedback": feedback.model_dump(mode="json"), "failures": []}
 
 

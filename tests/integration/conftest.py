@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kfpilot.agent.events import TaskFinished
+from kfpilot.agent.models.handle import Handle
+from kfpilot.agent.models.scripted import ScriptedModel, calls
+from kfpilot.agent.settings import Settings
+from kfpilot.agent.verifier.bench import Bench
+from kfpilot.agent.workflow import driver
+from kfpilot.agent.workflow.place import Request
+from kfpilot.tools.pytest_run import TestRun
 
 SPEC = """# Feature Specification: Prices
 
@@ -88,5 +99,90 @@ def make_repository(tmp_path: Path) -> MakeRepository:
             git(root, "add", "--all")
             git(root, "commit", "--quiet", "-m", "start")
         return root
+
+    return make
+
+
+class ScriptedRuns:
+    """Runs of the feature of a real repository; only the model is a fake, whose answers are queued."""
+
+    branch = "kfpilot/001-prices"
+    tasks_file = "specs/001-prices/tasks.md"
+
+    def __init__(self, root: Path, cache: Path, *, quick: bool) -> None:
+        self.root, self.cache, self.quick = root, cache, quick
+        self.model = ScriptedModel()
+        self.events: list[Any] = []
+
+    def run(self, *turns: Any, resume: bool = False, **request: Any) -> int:
+        """One run; each turn is an answer of the model: files to write as pairs of path and text, or a message."""
+        self.model.add(*(self.write(*turn) if isinstance(turn, list) else turn for turn in turns))
+        self.events.clear()
+        asked = Request(**{"feature": "001", **request})
+        return driver.implement(self.root, asked, self.settings(), [self.events.append], resume=resume)
+
+    def settings(self) -> Settings:
+        return Settings(cache_dir=self.cache, python=Path(sys.executable), attempts=2, refine="never")
+
+    @staticmethod
+    def write(*files: tuple[str, str]) -> Any:
+        written = (("write_file", {"path": path, "content": text}) for path, text in files)
+        return calls(*written, ("finish", {"summary": "x"}))
+
+    def git(self, *arguments: str) -> str:
+        return git(self.root, *arguments)
+
+    def outcomes(self) -> dict[str, str]:
+        return {event.task: event.outcome for event in self.events if isinstance(event, TaskFinished)}
+
+    def notices(self) -> dict[str, str]:
+        return {event.code: event.message for event in self.events if event.type == "notice"}
+
+    def ticks(self, commit: str | None = None) -> str:
+        text = self.git("show", f"{commit or self.branch}:{self.tasks_file}")
+        return "".join(line[3] for line in text.splitlines() if line.startswith("- ["))
+
+    def files(self, commit: str | None = None) -> list[str]:
+        return self.git("ls-tree", "-r", "--name-only", commit or self.branch).splitlines()
+
+    def checkout(self) -> dict[str, Any]:
+        """All that a run must leave alone: files, git's index, HEAD, settings, hooks and branches but for its own."""
+        here = self.root / ".git"
+        kept = [here / "config", *sorted((here / "hooks").glob("*"))] if here.is_dir() else []
+        files = [path for path in sorted(self.root.rglob("*")) if not {".git", ".kfpilot"} & set(path.parts)]
+        return {
+            "files": {str(path): (path.read_bytes(), path.lstat().st_mode) for path in files if path.is_file()},
+            "kept": {str(path): path.read_bytes() for path in kept},
+            "head": self.git("rev-parse", "HEAD") + self.git("rev-parse", "--symbolic-full-name", "HEAD"),
+            "status": self.git("status", "--porcelain", "--untracked-files=all").replace("?? .kfpilot/\n", ""),
+            "refs": [
+                line for line in self.git("show-ref").splitlines() if "refs/heads/kfpilot/" not in line
+            ],
+        }  # fmt: skip
+
+
+@pytest.fixture
+def scripted_runs(
+    make_repository: MakeRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., ScriptedRuns]:
+    """Makes a repository and what runs features in it. `quick`: the repository's tests are not run, nothing is
+    verified but the work of the task itself; `root` takes a repository that is there already."""
+
+    def make(
+        tasks: str = "", files: Mapping[str, str] | None = None, *, quick: bool = True, root: Path | None = None
+    ) -> ScriptedRuns:
+        made = ScriptedRuns(root or make_repository(tasks, files), tmp_path / "cache", quick=quick)
+
+        @contextmanager
+        def opened(settings: Settings, **more: Any) -> Iterator[Handle]:
+            yield Handle(model=made.model, name="scripted", tools=True, kind="fake")
+
+        monkeypatch.setattr(driver, "open_model", opened)
+        if quick:
+            empty = TestRun(
+                tests=[], exit_code=5, counts={}, command=["pytest"], seconds=0.0, timed_out=False, collected=0
+            )
+            monkeypatch.setattr(Bench, "run_tests", lambda self, *arguments, **more: empty.model_copy(deep=True))
+        return made
 
     return make

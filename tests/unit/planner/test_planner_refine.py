@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -236,11 +237,14 @@ def test_the_prompt_says_what_there_is_to_decide(tmp_path: Path) -> None:
     system, request = render(plan, feature, "docs first & {{ braces }} stay")
     assert system == render(build_plan(make_feature()), make_feature(), "")[0]
     assert "Every task of the draft stands in exactly one wave" in system
-    assert request == PROMPT
+    code = request.split()[1]
+    assert re.fullmatch("[0-9a-f]{12}", code)
+    assert request.replace(code, "CODE") == PROMPT
     assert "specs/001" not in request
 
 
 PROMPT = """\
+<<<documents CODE
 Feature: 001-late (Late orders)
 
 Stories:
@@ -259,5 +263,6 @@ Draft (wave, task, role, story; files; depends on):
 
 To decide:
 - T004: its role is a guess
+>>>CODE
 
 The user says: docs first & {{ braces }} stay"""

@@ -1,0 +1,210 @@
+"""`kfpilot clean`: what runs have left, what of it may go, and what holds work that is nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...tools import git, git_revert, leftovers
+from ..errors import ToolFailure
+from ..reports.find import RunInfo, list_runs, runs_folder
+from .history import RUN_TRAILER
+from .locks import HOLDER, is_held
+from .place import Place, records
+
+if TYPE_CHECKING:
+    from git import Repo
+
+Kind = Literal["worktree", "record", "branch", "lock", "server", "temporary"]
+DAY = 24 * 3600.0
+OPEN = ("unfinished", "interrupted", "budget", "error")
+"""How a run ends that can be gone on with."""
+
+
+class Item(BaseModel):
+    """Something that a run has left."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    name: str
+    why: str = Field(description="Why it goes, or why it stays")
+    size: int = Field(default=0, description="Bytes")
+    unmerged: bool = Field(default=False, description="Holds work that is nowhere else")
+    commit: str = Field(default="", description="Of a branch: where it stands, so that it can be made again")
+    orphan: leftovers.Orphan | None = Field(default=None, exclude=True)
+
+
+class Cleaning(BaseModel):
+    """What `kfpilot clean` does, or has done."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = True
+    remove: list[Item] = []
+    keep: list[Item] = []
+    failed: list[str] = []
+
+    @property
+    def bytes(self) -> int:
+        """What the removal frees."""
+        return sum(item.size for item in self.remove)
+
+
+def look(repo: Repo, cache: Path, *, days: float = 30.0, everything: bool = False) -> Cleaning:
+    """Find what runs of this repository have left. Nothing is changed.
+
+    Args:
+        repo: The user's repository.
+        cache: Where our worktrees lie.
+        days: Records of runs older than this may go.
+        everything: Also what holds work that is nowhere else: unfinished runs, kept patches, branches not merged.
+
+    Returns:
+        What would go and what would stay. Only what kfpilot has made is in either.
+    """
+    found = Cleaning()
+    runs = {info.id: info for info in list_runs(git.root_of(repo))}
+    merged = set(merged_branches(repo))
+    for item, goes in [
+        *worktrees(repo, cache, runs),
+        *run_records(repo, runs, days),
+        *run_branches(repo, runs, merged),
+        *((item, True) for item in rubbish(repo)),
+    ]:
+        (found.remove if goes or everything else found.keep).append(item)
+    return found
+
+
+def home_of(repo: Repo, cache: Path) -> Path:
+    """Where the worktrees of a repository lie."""
+    return cache / "worktrees" / hashlib.sha256(str(git.root_of(repo)).encode()).hexdigest()[:12]
+
+
+def worktrees(repo: Repo, cache: Path, runs: dict[str, RunInfo]) -> Iterator[tuple[Item, bool]]:
+    """Worktrees of ours, and folders among them that git has forgotten."""
+    own = git.list_worktrees(repo)
+    home = home_of(repo, cache).resolve()
+    lost = [
+        path.resolve()
+        for path in (sorted(home.iterdir()) if home.is_dir() else [])
+        if not any(other.is_relative_to(path.resolve()) for other in own)
+    ]
+    # Those outside of this folder were made from another checkout of the repository, whose runs are not known here.
+    for path in [*(path for path in own if path.is_relative_to(home)), *lost]:
+        info = runs.get(path.relative_to(home).parts[0])
+        size = leftovers.size_of(path)
+        if info is not None and info.outcome in OPEN:
+            why = f"its run can be gone on with: kfpilot run {info.feature} --resume"
+            yield Item(kind="worktree", name=str(path), why=why, size=size, unmerged=True), False
+        else:
+            yield Item(kind="worktree", name=str(path), why="its run has ended", size=size), True
+
+
+def run_records(repo: Repo, runs: dict[str, RunInfo], days: float) -> Iterator[tuple[Item, bool]]:
+    """Records of runs: they stay while they are young, can be gone on with, or keep work that was not verified."""
+    folder = runs_folder(git.root_of(repo))
+    newest = {info.feature: info.id for info in sorted(runs.values(), key=lambda info: info.active)}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        info = runs.get(path.name)
+        size = leftovers.size_of(path)
+        if info is None:
+            # Broken off before its first event: there is nothing to report and nothing to go on with.
+            yield Item(kind="record", name=path.name, why="holds no journal", size=size), True
+            continue
+        age = (time.time() - info.active) / DAY
+        patches = sorted(file.name for file in path.glob("patches/*.patch"))
+        held = ""
+        if info.outcome in OPEN and newest.get(info.feature) == info.id:
+            held = f"the run can be gone on with: kfpilot run {info.feature} --resume"
+        elif patches:
+            held = f"keeps work that was not verified: {', '.join(patches)}"
+        why = held or (f"{age:.0f} days old" + (f", less than {days:g}" if age < days else ""))
+        goes = not held and age >= days
+        yield Item(kind="record", name=path.name, why=why, size=size, unmerged=bool(held)), goes
+
+
+def merged_branches(repo: Repo) -> Iterator[str]:
+    """Branches below kfpilot/ whose work is in a branch of the user's."""
+    for branch, tip in git_revert.branches(repo, "kfpilot/").items():
+        others = [name for name in git_revert.branches_with(repo, tip) if "kfpilot/" not in name]
+        if others:
+            yield branch
+
+
+def run_branches(repo: Repo, runs: dict[str, RunInfo], merged: set[str]) -> Iterator[tuple[Item, bool]]:
+    """Branches of runs. One below kfpilot/ that no record and no trailer knows was made by somebody else."""
+    recorded = {info.branch for info in runs.values()} | {place.branch for place in places(repo)}
+    for branch, tip in git_revert.branches(repo, "kfpilot/").items():
+        ours = branch in recorded or bool(git.commits_with_trailer(repo, f"{tip}^!", RUN_TRAILER))
+        if not ours:
+            continue
+        holder = git.worktree_holding(repo, branch)
+        if holder is not None:
+            yield Item(kind="branch", name=branch, why=f"is checked out in {holder}", commit=tip), False
+        elif branch in merged:
+            yield Item(kind="branch", name=branch, why="is merged", commit=tip), True
+        else:
+            why = "holds commits that no branch of yours has"
+            yield Item(kind="branch", name=branch, why=why, commit=tip, unmerged=True), False
+
+
+def places(repo: Repo) -> Iterator[Place]:
+    """The places of all recorded runs that can be read."""
+    for file in sorted(runs_folder(git.root_of(repo)).glob("*/run.json")):
+        try:
+            yield Place.model_validate_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+
+
+def rubbish(repo: Repo) -> Iterator[Item]:
+    """What only a killed process leaves: helpers without a parent, locks, temporary folders."""
+    for orphan in leftovers.orphans():
+        yield Item(kind="server", name=f"process {orphan.pid}", why=f"has no parent: {orphan.command}", orphan=orphan)
+    for file in leftovers.branch_locks(git_revert.common_folder(repo), "kfpilot"):
+        yield Item(kind="lock", name=str(file), why="left by a git that was killed", size=leftovers.size_of(file))
+    holder = records(git.root_of(repo)) / HOLDER
+    if holder.exists() and not is_held(git.root_of(repo)):
+        yield Item(kind="lock", name=str(holder), why="its process is gone", size=leftovers.size_of(holder))
+    for folder in leftovers.temporary():
+        size = leftovers.size_of(folder)
+        yield Item(kind="temporary", name=str(folder), why="unused for two days", size=size)
+
+
+def carry_out(repo: Repo, found: Cleaning) -> Cleaning:
+    """Remove what was found; what cannot be removed is told, and the rest is removed all the same.
+
+    Whoever calls this holds the lock: nothing of a run under way may go.
+    """
+    done = Cleaning(dry_run=False, keep=found.keep)
+    for item in found.remove:
+        try:
+            remove_one(repo, item)
+        except (ToolFailure, OSError) as error:
+            done.failed.append(f"{item.kind} {item.name}: {error}")
+        else:
+            done.remove.append(item)
+    return done
+
+
+def remove_one(repo: Repo, item: Item) -> None:
+    """Remove one thing."""
+    if item.kind == "worktree":
+        git.remove_worktree(repo, Path(item.name))
+        leftovers.remove(Path(item.name))
+    elif item.kind == "record":
+        leftovers.remove(runs_folder(git.root_of(repo)) / item.name)
+    elif item.kind == "branch":
+        if git.worktree_holding(repo, item.name) is not None:
+            raise ToolFailure("it is checked out")
+        git_revert.delete_branch(repo, item.name, item.commit)
+    elif item.kind == "server" and item.orphan:
+        leftovers.end(item.orphan)
+    elif item.kind in ("lock", "temporary"):
+        leftovers.remove(Path(item.name))

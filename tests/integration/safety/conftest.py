@@ -1,0 +1,31 @@
+"""Disks that are too small or cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """Mounts a disk of its own at a folder: of so many bytes, or one that cannot be written."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path, *, size: int = 4_000_000, writable: bool = True) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() != 0:
+            pytest.skip("only root can mount a disk")
+        options = f"size={size}" + ("" if writable else ",ro")
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.decode()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -1,0 +1,414 @@
+"""States that a repository can be in, each with what docs/git-safety.md promises for it. Real git throughout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfpilot.agent.cli.app import main
+from kfpilot.agent.errors import ToolFailure, UserError
+from kfpilot.agent.events import TaskFinished
+from kfpilot.agent.workflow import driver
+from kfpilot.agent.workflow.locks import one_run
+from kfpilot.agent.workflow.undo import undo
+from kfpilot.tools import git as tools_git
+from kfpilot.tools import git_command
+
+ONE = "- [ ] T001 Describe the prices in docs/first.md\n"
+TWO = ONE + "- [ ] T002 Describe the prices in docs/second.md\n"
+TEXT = "# Prices\n\n`single()` in `shop/price.py` keeps a price.\n"
+FIRST, SECOND = [("docs/first.md", TEXT)], [("docs/second.md", TEXT)]
+
+Runs = Any
+MakeRuns = Callable[..., Runs]
+
+
+def works(runs: Runs, **request: Any) -> None:
+    """A run comes to its end, and leaves the checkout as it was."""
+    before = runs.checkout()
+    assert runs.run(FIRST, **request) == 0
+    assert runs.ticks() == "x" and "docs/first.md" in runs.files()
+    assert runs.checkout() == before
+
+
+def test_a_dirty_checkout(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE)
+    (runs.root / "shop/price.py").write_text("changed = 1\n")
+    (runs.root / "staged.txt").write_text("staged\n")
+    runs.git("add", "staged.txt")
+    (runs.root / "untracked.txt").write_text("untracked\n")
+    works(runs)
+    assert "staged.txt" not in runs.files() and "untracked.txt" not in runs.files()
+    assert "changed" not in runs.git("show", f"{runs.branch}:shop/price.py")
+
+
+def test_untracked_files_in_the_way_of_landing(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE)
+    (runs.root / "docs").mkdir()
+    (runs.root / "docs/first.md").write_text("mine\n")
+    works(runs, land=True)
+    assert (runs.root / "docs/first.md").read_text() == "mine\n"
+    assert "docs/first.md" in runs.notices()["not-landed"]
+
+
+def test_a_detached_head(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE)
+    runs.git("switch", "-q", "--detach")
+    works(runs, land=True)
+    assert "No branch is checked out" in runs.notices()["not-landed"]
+
+
+def rebase(runs: Runs) -> str:
+    runs.git("switch", "-q", "-c", "other")
+    (runs.root / "shop/price.py").write_text("theirs = 1\n")
+    runs.git("commit", "-q", "-am", "theirs")
+    runs.git("switch", "-q", "main")
+    (runs.root / "shop/price.py").write_text("ours = 1\n")
+    runs.git("commit", "-q", "-am", "ours")
+    return "other"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["rebase", "OTHER"], "git rebase --abort"),
+        (["merge", "OTHER"], "git merge --abort"),
+        (["cherry-pick", "OTHER"], "git cherry-pick --abort"),
+        (["revert", "HEAD~1"], "git revert --abort"),
+        (["bisect", "start"], "git bisect reset"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_something_in_progress_is_refused(scripted_runs: MakeRuns, command: list[str], said: str) -> None:
+    runs = scripted_runs(ONE)
+    other = rebase(runs)
+    if command[0] == "revert":
+        (runs.root / "shop/price.py").write_text("again = 1\n")
+        runs.git("commit", "-q", "-am", "again")
+    subprocess.run(["git", *(part.replace("OTHER", other) for part in command)], cwd=runs.root, capture_output=True)
+    before = runs.checkout()
+    with pytest.raises(UserError, match="in progress") as refused:
+        runs.run(FIRST)
+    assert said in str(refused.value)
+    assert runs.checkout() == before and runs.model.sent == []
+    runs.git(*said.split()[1:])
+    assert runs.run() == 0, "after it is ended the run goes its way"
+
+
+HOOKS = {
+    "pre-commit": "sleep 1000",
+    "prepare-commit-msg": "echo changed > $1; exit 1",
+    "commit-msg": "exit 1",
+    "post-commit": "exit 1",
+    "reference-transaction": "exit 1",
+    "post-checkout": "exit 1",
+    "post-merge": "touch ran",
+}
+
+
+@pytest.mark.parametrize("where", [".git/hooks", "tools/hooks"])
+def test_hooks_that_fail_or_hang_do_not_run(scripted_runs: MakeRuns, where: str) -> None:
+    runs = scripted_runs(ONE)
+    for name, body in HOOKS.items():
+        file = runs.root / where / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"#!/bin/sh\ntouch {runs.root}/ran-{name}\n{body}\n")
+        file.chmod(0o755)
+    if where != ".git/hooks":
+        runs.git("config", "core.hooksPath", where)
+    works(runs)
+    assert list(runs.root.glob("ran*")) == []
+    assert "pre-commit" in runs.notices()["hooks"]
+    assert runs.git("log", "-1", "--format=%s", runs.branch).startswith("docs: ")
+
+
+def test_signing_that_is_required_is_told_not_done(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE)
+    runs.git("config", "commit.gpgSign", "true")
+    runs.git("config", "gpg.program", "/bin/false")
+    works(runs)
+    assert runs.git("log", "-1", "--format=%G?", runs.branch).strip() == "N"
+    assert "git rebase --gpg-sign" in runs.notices()["not-signed"]
+
+
+def test_read_only_files(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs("- [ ] T001 Describe the prices in README.md\n")
+    for path in ("README.md", runs.tasks_file):
+        (runs.root / path).chmod(0o444)
+    assert runs.run([("README.md", "# Shop\n\nPrices are in `shop/price.py`, all of them.\n")], land=True) == 0
+    assert "all of them" in (runs.root / "README.md").read_text() and runs.ticks("main") == "x"
+
+
+def test_a_branch_that_moves_under_the_run(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(TWO)
+
+    def somebody(event: Any) -> None:
+        if event.type == "attempt-started" and event.task == "T002":
+            tree = runs.git("rev-parse", f"{runs.branch}^{{tree}}").strip()
+            mine = runs.git("commit-tree", "-p", runs.branch, "-m", "mine", tree).strip()
+            runs.git("update-ref", f"refs/heads/{runs.branch}", mine)
+
+    runs.model.add(runs.write(*FIRST), runs.write(*SECOND))
+    request = driver.Request(feature="001")
+    with pytest.raises(ToolFailure, match="was moved by somebody else"):
+        driver.implement(runs.root, request, runs.settings(), [somebody])
+    subjects = runs.git("log", "--format=%s", f"main..{runs.branch}").splitlines()
+    assert subjects[0] == "mine" and len(subjects) == 2, "what somebody else did is not overwritten"
+    assert runs.run(SECOND, resume=True) == 0, "it goes on from where the branch stands"
+    assert runs.ticks() == "xx"
+    assert "mine" in runs.git("log", "--format=%s", f"main..{runs.branch}")
+
+
+def test_the_branch_is_checked_out_elsewhere(scripted_runs: MakeRuns, tmp_path: Path) -> None:
+    runs = scripted_runs(ONE)
+    runs.git("worktree", "add", "-q", "-b", runs.branch, str(tmp_path / "elsewhere"))
+    with pytest.raises(UserError, match="elsewhere: branch kfpilot/001-prices is checked out"):
+        runs.run()
+    assert runs.model.sent == []
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from kfpilot.agent.workflow.locks import one_run
+with one_run(Path(sys.argv[1]), "001-prices"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_two_runs_at_once_the_second_is_told_who_holds_it(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(runs.root)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout and other.stdout.readline() == "held\n"
+            with pytest.raises(UserError) as refused:
+                runs.run()
+            said = str(refused.value)
+            assert f"process {other.pid} on {os.uname().nodename}, since {time.strftime('%Y-')}" in said
+            assert "001-prices" in said
+            with pytest.raises(UserError, match=f"process {other.pid}"):
+                undo(tools_git.open_repo(runs.root), runs.cache, "T001")
+        finally:
+            other.kill()
+            other.wait()
+    works(runs)  # The lock of a process that was killed is nobody's.
+
+
+def test_the_same_feature_in_two_checkouts_of_one_repository(scripted_runs: MakeRuns, tmp_path: Path) -> None:
+    runs = scripted_runs(ONE)
+    runs.git("worktree", "add", "-q", "-b", "second", str(tmp_path / "second"))
+    with one_run(tmp_path / "second", "001-prices", branch=runs.branch), pytest.raises(UserError, match="another run"):
+        runs.run()
+    with one_run(tmp_path / "second", "002-names", branch="kfpilot/002-names"):
+        works(runs)
+
+
+def test_a_disk_too_small_for_the_worktree(scripted_runs: MakeRuns, small_disk: Callable[..., Path]) -> None:
+    big = {f"data{number}.txt": f"{number}" * 600_000 for number in range(4)}
+    runs = scripted_runs(ONE, big)
+    small_disk(runs.cache, size=1_000_000)
+    before = runs.checkout()
+    with pytest.raises(UserError, match=r"only \d MB are free there") as refused:
+        runs.run()
+    assert "KFPILOT_CACHE_DIR" in str(refused.value)
+    assert runs.checkout() == before
+    repo = tools_git.open_repo(runs.root)
+    assert tools_git.list_worktrees(repo) == [] and runs.git("worktree", "list").count("\n") == 1
+    assert not list((runs.root / ".kfpilot/runs").glob("*"))
+
+
+def test_a_disk_that_fills_up_during_the_run(
+    scripted_runs: MakeRuns, small_disk: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = scripted_runs(TWO)
+    small_disk(runs.root / ".kfpilot", size=3_000_000)
+    filler = runs.root / ".kfpilot/filler"
+
+    def fill(event: Any) -> None:
+        if isinstance(event, TaskFinished) and event.task == "T001":
+            with filler.open("wb", buffering=0) as file, pytest.raises(OSError):
+                while True:
+                    file.write(b"0" * 65536)
+
+    runs.model.add(runs.write(*FIRST), runs.write(*SECOND))
+    with pytest.raises(Exception, match=r"No space left|disk is full"):
+        driver.implement(runs.root, driver.Request(feature="001"), runs.settings(), [fill])
+    assert runs.ticks() == "x ", "what was verified is committed"
+    filler.unlink()
+    assert runs.run(*([] if runs.model.left else [SECOND]), resume=True) == 0
+    assert runs.ticks() == "xx"
+
+
+@pytest.mark.parametrize("how", ["file", "read-only"])
+def test_an_unwritable_cache(scripted_runs: MakeRuns, small_disk: Callable[..., Path], how: str) -> None:
+    runs = scripted_runs(ONE)
+    if how == "file":
+        runs.cache.write_text("not a folder\n")
+    else:
+        small_disk(runs.cache, writable=False)
+    before = runs.checkout()
+    with pytest.raises(UserError, match="worktree cannot be made") as refused:
+        runs.run()
+    assert str(runs.cache) in str(refused.value) and "KFPILOT_CACHE_DIR" in str(refused.value)
+    assert runs.checkout() == before
+
+
+def test_records_that_cannot_be_written(
+    scripted_runs: MakeRuns, small_disk: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = scripted_runs(ONE)
+    small_disk(runs.root / ".kfpilot", writable=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "001", "-C", str(runs.root)])
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and "Read-only file system" in said and ".kfpilot" in said
+    assert "Traceback" not in said
+
+
+def test_nobody_has_told_git_a_name(scripted_runs: MakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = scripted_runs(ONE)
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.delenv(f"GIT_{name}_NAME")
+        monkeypatch.delenv(f"GIT_{name}_EMAIL")
+    works(runs)
+    assert runs.git("log", "-1", "--format=%an %ae", runs.branch) == "kfpilot kfpilot@localhost\n"
+
+
+def test_a_repository_of_another_user(scripted_runs: MakeRuns) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    runs = scripted_runs(ONE)
+    for path in [runs.root, *runs.root.rglob("*")]:
+        os.chown(path, 65534, 65534)
+    with pytest.raises(UserError, match="belongs to another user") as refused:
+        runs.run()
+    assert f"git config --global --add safe.directory {runs.root}" in str(refused.value)
+
+
+def test_a_worktree_of_the_users(scripted_runs: MakeRuns, tmp_path: Path) -> None:
+    first = scripted_runs(ONE)
+    first.git("worktree", "add", "-q", "-b", "second", str(tmp_path / "second"))
+    before = first.checkout()
+    runs = scripted_runs(root=tmp_path / "second")
+    works(runs)
+    assert (tmp_path / "second/.kfpilot/runs").is_dir() and not (first.root / ".kfpilot").exists()
+    assert first.checkout() == before
+
+
+def test_a_sparse_checkout_is_verified_as_a_whole(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE)
+    runs.git("sparse-checkout", "set", "specs")
+    seen: list[bool] = []
+
+    def look(event: Any) -> None:
+        if event.type == "attempt-started":
+            worktree = tools_git.list_worktrees(tools_git.open_repo(runs.root))[0]
+            seen.append((worktree / "shop/price.py").exists())
+
+    before = runs.checkout()
+    runs.model.add(runs.write(*FIRST))
+    assert driver.implement(runs.root, driver.Request(feature="001", land=True), runs.settings(), [look]) == 0
+    assert seen == [True], "the page names shop/price.py, which only the whole tree has"
+    assert not (runs.root / "shop").exists() and not (runs.root / "docs").exists()
+    assert runs.ticks("main") == "x" and "shop/price.py" in runs.files("main")
+    assert before["status"] == runs.checkout()["status"] == ""
+
+
+def test_names_that_differ_in_case_only(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE, {"docs/Notes.md": "# Upper\n", "docs/notes.md": "# Lower\n"})
+    works(runs)
+    assert {"docs/Notes.md", "docs/notes.md"} <= set(runs.files())
+
+
+@pytest.mark.parametrize("setting", ["true", "input"])
+def test_autocrlf(scripted_runs: MakeRuns, setting: str) -> None:
+    runs = scripted_runs(ONE)
+    runs.git("config", "core.autocrlf", setting)
+    old = runs.git("show", f"main:{runs.tasks_file}").encode()
+    works(runs)
+    new = runs.git("show", f"{runs.branch}:{runs.tasks_file}").encode()
+    assert [(a, b) for a, b in zip(old, new, strict=True) if a != b] == [(ord(" "), ord("x"))]
+    assert sorted(runs.git("diff", "--name-only", "main", runs.branch).split()) == ["docs/first.md", runs.tasks_file]
+
+
+def test_filters_of_attributes(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE, {".gitattributes": "docs/*.md filter=upper\n"})
+    runs.git("config", "filter.upper.clean", "tr a-z A-Z")
+    runs.git("config", "filter.upper.smudge", "cat")
+    assert runs.run(FIRST) == 0
+    assert "# PRICES" in runs.git("show", f"{runs.branch}:docs/first.md"), "as a commit by hand would have it"
+
+
+def test_a_filter_that_is_required_and_fails_is_said(scripted_runs: MakeRuns) -> None:
+    runs = scripted_runs(ONE, {".gitattributes": "*.md filter=broken\n"})
+    runs.git("config", "filter.broken.clean", "cat")
+    runs.git("config", "filter.broken.smudge", "false")
+    runs.git("config", "filter.broken.required", "true")
+    before = runs.checkout()
+    with pytest.raises(UserError, match="filter broken failed"):
+        runs.run()
+    assert runs.checkout() == before and runs.git("worktree", "list").count("\n") == 1
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "4d" * 32 + "\nsize 12345\n"
+
+
+def test_lfs_pointers_without_git_lfs(scripted_runs: MakeRuns, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As on a machine that lacks the program, whatever this one has.
+    find = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, *more, **most: None if name == "git-lfs" else find(name))
+    git_command.has_lfs.cache_clear()
+    runs = scripted_runs(ONE, {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "model.bin": POINTER})
+    for name, value in {
+        "process": "no-such-lfs",
+        "clean": "no-such-lfs",
+        "smudge": "no-such-lfs",
+        "required": "true",
+    }.items():
+        runs.git("config", f"filter.lfs.{name}", value)
+    before = runs.git("rev-parse", "main:model.bin")
+    assert runs.run(FIRST) == 0
+    assert runs.git("rev-parse", f"{runs.branch}:model.bin") == before
+    assert runs.notices()["lfs-pointers"] == (
+        "files of Git LFS are pointers in the run, for git-lfs is not installed: model.bin"
+    )
+    git_command.has_lfs.cache_clear()
+
+
+def test_submodules(scripted_runs: MakeRuns, make_repository: Any) -> None:
+    other = make_repository(ONE, name="library")
+    runs = scripted_runs(ONE)
+    runs.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "library")
+    runs.git("commit", "-q", "-m", "library")
+    entry = runs.git("ls-tree", "HEAD", "library")
+    works(runs)
+    assert runs.git("ls-tree", runs.branch, "library") == entry
+    assert runs.notices()["submodules"].endswith(": library")
+
+
+def test_sha256(tmp_path: Path, scripted_runs: MakeRuns, make_repository: Any) -> None:
+    root = make_repository(ONE, commit=False)
+    shutil.rmtree(root / ".git")
+    subprocess.run(["git", "init", "-q", "-b", "main", "--object-format=sha256"], cwd=root, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=root, check=True)
+    subprocess.run(["git", "commit", "-q", "-m", "start"], cwd=root, check=True)
+    runs = scripted_runs(root=root)
+    works(runs)
+    assert len(runs.git("rev-parse", runs.branch).strip()) == 64
+    assert undo(tools_git.open_repo(root), runs.cache, "T001").undone
+
+
+def test_no_commit_yet(scripted_runs: MakeRuns, make_repository: Any) -> None:
+    runs = scripted_runs(root=make_repository(ONE, commit=False))
+    with pytest.raises(UserError, match="has no commit yet") as refused:
+        runs.run()
+    assert 'git add -A && git commit -m "Start"' in str(refused.value)
+    assert not (runs.root / ".kfpilot").exists()
