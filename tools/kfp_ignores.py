@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .findings import Finding
 from .kfp_catalogue import BY_ID
-from .kfp_source import Function
+from .kfp_source import Function, parameters_of
 
 COMMENT = re.compile(
     r"#\s*kfpilot:\s*(?P<kind>ignore-file|ignore)\b\s*(?:\[(?P<rules>[^\]]*)\])?\s*[:,-]?\s*(?P<reason>.*)"
@@ -80,8 +80,8 @@ def extent(tree: ast.Module, line: int) -> range:
         if isinstance(node, Function):
             first = min([node.lineno, *(item.lineno for item in node.decorator_list)])
             if first <= line < max(node.body[0].lineno, first + 1):
-                parameter = next((item for item in ast.walk(node.args) if getattr(item, "lineno", 0) == line), None)
-                if parameter is None or parameter.lineno == node.lineno:  # a parameter on a line of its own
+                parameters = {item.lineno for item in parameters_of(node)} - {node.lineno}
+                if line not in parameters:  # those stand on lines of their own
                     return range(first, end + 1)
         elif not hasattr(node, "body") and node.lineno <= line <= end:
             best = range(node.lineno, end + 1)

@@ -112,10 +112,9 @@ def tasks_of(item: Definition, source: Source) -> tuple[list[Task], set[str]]:
         if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Attribute) and node.func.attr == "after"):
             if source.names.resolve(node.func).startswith("kfp."):
                 continue
-            for value in node.args:
-                base = named.get(value.id) if isinstance(value, ast.Name) else value
-                task = tasks.get(id(start_of(base))) if base is not None else None
-                if task is not None:
+            for value in [*node.args, *(word.value for word in node.keywords)]:
+                given = named.get(value.id) if isinstance(value, ast.Name) else value
+                if given is not None and id(start_of(given)) in tasks:
                     loose |= {"set_retry", "set_caching_options", "set_cpu_limit", "set_memory_limit"}
     return list(tasks.values()), loose
 

@@ -243,7 +243,7 @@ class Wiring:
         found = [names[at] for at, item in enumerate(call.args[: len(names)]) if self.pipeline.is_channel(item)]
         return found + [
             word.arg for word in call.keywords if word.arg in names and self.pipeline.is_channel(word.value)
-        ]  # type: ignore[misc]
+        ]
 
     # --- K14 ---------------------------------------------------------------------------------------------------------
 
