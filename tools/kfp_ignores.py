@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -49,7 +50,9 @@ def ignores_of(text: str) -> list[Ignore]:
         return []
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, tokenize.TokenError):
         return []
     code = {line for token in tokens if token.type not in NOT_CODE for line in range(token.start[0], token.end[0] + 1)}

@@ -130,10 +130,21 @@ class Pipeline:
             if isinstance(node.context_expr, ast.Call) and self._is(node.context_expr.func, "ParallelFor"):
                 loops[node.optional_vars.id] += 1
         self.channels |= {name for name, count in loops.items() if bound[name] == count and name not in parameters}
-        tasks = Counter(name for name, value in assigned if isinstance(value, ast.Call))
+        tasks = Counter(name for name, value in assigned if self._may_be_task(value))
         self.tasks = {name for name, count in tasks.items() if bound[name] == count and name not in parameters}
         outputs = Counter(name for name, value in assigned if self.is_channel(value))
         self.channels |= {name for name, count in outputs.items() if bound[name] == count and name not in parameters}
+
+    def _may_be_task(self, value: ast.expr) -> bool:
+        """Whether an expression may be the call of a component: those take no arguments by position."""
+        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            inner = value.func.value
+            if not isinstance(inner, ast.Call):
+                break
+            value = inner
+        if not isinstance(value, ast.Call):
+            return False
+        return not value.args and not (isinstance(value.func, ast.Name) and value.func.id in self.names.classes)
 
     def _is(self, node: ast.expr, name: str) -> bool:
         return self.names.resolve(node) == f"kfp.dsl.{name}"

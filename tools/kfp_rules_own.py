@@ -14,6 +14,7 @@ import re
 import sys
 import types
 import typing
+import warnings
 from collections.abc import Iterator
 
 from .kfp_names import Names, constant_text, guarded_lines, walk, words
@@ -222,7 +223,9 @@ def global_names(function: Function) -> tuple[list[tuple[str, int, int]], set[st
     alone.decorator_list = []
     module = ast.Module(body=[alone], type_ignores=[])
     try:
-        code = compile(module, "<component>", "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            code = compile(module, "<component>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return [], set()
     loads: list[tuple[str, int, int]] = []

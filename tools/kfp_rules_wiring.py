@@ -285,7 +285,7 @@ class Wiring:
     def escapes(self) -> Iterator[Problem]:
         """What is made inside a dsl.ParallelFor and used outside of it."""
         made: dict[str, list[ast.With]] = {}
-        items: dict[str, ast.With] = {}
+        items: dict[str, list[ast.With]] = {}
         for name, value in self.assigned.items():
             if name in self.pipeline.tasks:
                 made[name] = self.loops(value)
@@ -293,7 +293,7 @@ class Wiring:
             if isinstance(node, ast.With) and self.is_loop(node):
                 for item in node.items:
                     if isinstance(item.optional_vars, ast.Name) and item.optional_vars.id in self.pipeline.channels:
-                        items[item.optional_vars.id] = node
+                        items.setdefault(item.optional_vars.id, []).append(node)
         for node in self.pipeline.nodes:
             if isinstance(node, ast.Attribute) and node.attr in ("output", "outputs"):
                 task = node.value.id if isinstance(node.value, ast.Name) else ""
@@ -305,9 +305,9 @@ class Wiring:
                 elif loops and self.kept(node, loops):
                     yield self.escape(node, f"the output of `{task}`, kept in a list of Python's,", loops[0])
             elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in items:
-                loop = items[node.id]
-                if loop not in self.loops(node):
-                    yield self.escape(node, f"the loop item `{node.id}`", loop)
+                around = self.loops(node)
+                if not any(loop in around for loop in items[node.id]):
+                    yield self.escape(node, f"the loop item `{node.id}`", items[node.id][0])
 
     def kept(self, node: ast.AST, loops: list[ast.With]) -> bool:
         """Whether an output is appended to a list that a task outside the loop takes."""
@@ -383,7 +383,8 @@ def computed(helper: Function, name: str) -> bool:
             return True
         elif isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            if called in EVALUATED and any(is_it(part) for part in node.args):
+            # A helper that asks for the type of what it gets may well be made for placeholders.
+            if called in EVALUATED - {"isinstance", "type"} and any(is_it(part) for part in node.args):
                 return True
     return False
 

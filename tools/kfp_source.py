@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,7 +98,9 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an escape that Python does not know is nobody's business here
+            self.tree = ast.parse(text)
         self.nodes = walk(self.tree)
         self.names = Names(self.tree)
         self.definitions = list(self._definitions())
