@@ -140,6 +140,38 @@ def push_branch(
     return not re.search(r"^=\t", done.stdout.decode("utf-8", "replace"), re.M)
 
 
+def clone_or_update(url: str, folder: Path, branch: str, env: Mapping[str, str] | None = None) -> None:
+    """Make a clone of our own, or bring one up to date: its branch goes forward, nothing in it is dropped.
+
+    Args:
+        url: What to clone; holds no user and no password.
+        folder: Where to; new, empty, or an earlier clone of the same.
+        branch: The branch that is checked out.
+        env: More variables for git.
+
+    Raises:
+        ToolFailure: It cannot be cloned or brought up to date.
+    """
+    shown = parse_address(url).shown
+    if not (folder / ".git").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        done = attempt(folder.parent, *QUICK, "clone", "--quiet", "--branch", branch, "--", url, str(folder), env=env)
+        if done.returncode:
+            raise ToolFailure(f"{shown} cannot be cloned: {hidden(reason(done), env)}")
+        return
+    known = attempt(folder, "remote", "get-url", "origin").stdout.decode("utf-8", "replace").strip()
+    if known != url:
+        raise ToolFailure(f"{folder} is a clone of {parse_address(known).shown or 'something else'}, not of {shown}.")
+    for step in (
+        ["fetch", "--quiet", "--prune", "origin"],
+        ["checkout", "--quiet", branch],
+        ["merge", "--quiet", "--ff-only", f"origin/{branch}"],
+    ):
+        done = attempt(folder, *QUICK, *step, env=env)
+        if done.returncode:
+            raise ToolFailure(f"{folder} cannot be brought up to date: {hidden(reason(done), env)}")
+
+
 QUICK = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60", "-c", "push.gpgSign=false")
 """A server that says nothing for a minute is given up."""
 

@@ -62,6 +62,22 @@ def nightly(
     host: Annotated[str | None, typer.Option(help="auto (default), github or gitlab.")] = None,
     out: Annotated[Path | None, typer.Option(help="Copy summary and reports to this folder as well.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="A new night, even if one was killed.")] = False,
+    clone: Annotated[
+        str | None, typer.Option(metavar="URL", help="First clone this to --repo, or bring that clone up to date.")
+    ] = None,
+    revision: Annotated[str, typer.Option(help="The branch of the clone.")] = "main",
+    engine: Annotated[
+        str, typer.Option(help="local (default) or kfp: as a pipeline, a task for each feature.")
+    ] = "local",
+    image: Annotated[str, typer.Option(help="kfp: the worker's image (deploy/Dockerfile).")] = "",
+    package: Annotated[Path, typer.Option(help="kfp: where the compiled pipeline goes.")] = Path(
+        "kfpilot-nightly.yaml"
+    ),
+    secret: Annotated[str, typer.Option(help="kfp: the Kubernetes secret with the keys.")] = "kfpilot-keys",
+    parallel: Annotated[int, typer.Option(min=1, help="kfp: features at the same time.")] = 4,
+    submit: Annotated[bool, typer.Option("--submit", help="kfp: start a run of it.")] = False,
+    recurring: Annotated[str | None, typer.Option(metavar="CRON", help="kfp: a run at these times.")] = None,
+    kfp_host: Annotated[str | None, typer.Option(help="kfp: the API server (default: KFP_HOST).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be worked; change nothing.")] = False,
     json: Json = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live table.")] = False,
@@ -74,6 +90,12 @@ def nightly(
         return
     from ..night.models import Budget
 
+    if engine not in ("local", "kfp"):
+        raise UserError(f"--engine {engine}: there is no such engine", mend="It is local or kfp.")
+    if engine == "local" and clone is not None:
+        from ..night.landing import clone as make_clone
+
+        make_clone(clone, repo.resolve(), revision)
     plan = Plan(
         repo,
         backlog,
@@ -87,6 +109,15 @@ def nightly(
     )
     if dry_run:
         raise typer.Exit(show_plan(plan, console_for(no_color), json=json))
+    if engine == "kfp":
+        from .nightly_kfp import kfp_command
+
+        raise typer.Exit(
+            kfp_command(
+                plan, url=clone, revision=revision, image=image, package=package, secret=secret, parallel=parallel,
+                submit=submit, recurring=recurring, host=kfp_host, worker=worker, json=json,
+            )
+        )  # fmt: skip
     overrides: dict[str, object] = {"base_url": base_url, "worker": worker}
     look = Look(console_for(no_color, stderr=json), plain=plain, quiet=quiet or json, tell=not quiet)
     raise typer.Exit(work(plan, overrides, look, out=out, fresh=fresh, json=json))
@@ -283,3 +314,39 @@ def show_plan(plan: Plan, console: Console, *, json: bool) -> int:
         console.print(f"Until {time.strftime('%Y-%m-%d %H:%M', time.localtime(plan.deadline))}.")
     console.print(f"Landing: {plan.landing.mode}. Nothing was changed.", markup=False)
     return EXIT_OK
+
+
+@nightly_app.command(
+    epilog="Examples:  kfpilot nightly schedule --github --write   ·   kfpilot nightly schedule --cron --at 21:30   ·   "
+    "kfpilot nightly schedule --systemd --out units   ·   "
+    "kfpilot nightly schedule --k8s --clone https://github.com/OWNER/NAME.git --out deploy"
+)
+def schedule(
+    github: Annotated[bool, typer.Option("--github", help="A GitHub workflow (its clock is UTC).")] = False,
+    cron: Annotated[bool, typer.Option("--cron", help="A crontab line.")] = False,
+    systemd: Annotated[bool, typer.Option("--systemd", help="A systemd service and timer.")] = False,
+    k8s: Annotated[bool, typer.Option("--k8s", help="A Kubernetes CronJob with its volume.")] = False,
+    at: Annotated[str, typer.Option(metavar="HH:MM", help="When the night begins.")] = "22:00",
+    until: Annotated[str, typer.Option(metavar="HH:MM", help="When it ends.")] = "06:00",
+    land: Annotated[str, typer.Option(help="branch, push or pull-request.")] = "pull-request",
+    image: Annotated[str, typer.Option(help="Worker image of the CronJob (deploy/Dockerfile).")] = "",
+    clone: Annotated[str, typer.Option(metavar="URL", help="What the CronJob clones.")] = "",
+    revision: Annotated[str, typer.Option(help="The branch it works on.")] = "main",
+    out: Annotated[Path | None, typer.Option(help="Write the files to this folder.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write them to the repository.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what was changed.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="File names and texts as JSON.")] = False,
+    repo: Repo = Path(),
+) -> None:
+    """Print or write what starts a night every evening; checked as the gate `infra` checks such files."""
+    from .nightly_schedule import schedule_command
+
+    wanted: dict[Literal[github, cron, systemd, k8s], bool] = {
+        "github": github, "cron": cron, "systemd": systemd, "k8s": k8s,
+    }  # fmt: skip
+    raise typer.Exit(
+        schedule_command(
+            repo, [kind for kind, on in wanted.items() if on], at=at, until=until, land=land, image=image, url=clone,
+            branch=revision, out=out, write=write, force=force, json=json,
+        )
+    )  # fmt: skip

@@ -78,13 +78,11 @@ def inside(loc: Sequence[int | str], data: Any) -> list[str | int]:
     """The part of pydantic's place that exists in the document, and the key that is too many in it."""
     path: list[str | int] = []
     for part in loc:
-        if (isinstance(data, dict) and part in data) or (
-            isinstance(data, list) and isinstance(part, int) and part < len(data)
-        ):
-            path.append(part)
+        try:
             data = data[part]
-        else:
+        except (KeyError, IndexError, TypeError):
             break
+        path.append(part)
     return path
 
 

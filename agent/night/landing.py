@@ -9,7 +9,15 @@ from pathlib import Path
 
 from ...tools import git
 from ...tools.errors import ToolFailure
-from ...tools.git_remote import Address, address_of, fetch_branch, push_branch, with_token
+from ...tools.git_remote import (
+    Address,
+    address_of,
+    clone_or_update,
+    fetch_branch,
+    parse_address,
+    push_branch,
+    with_token,
+)
 from ..documents import load_feature
 from ..errors import UserError
 from ..workflow.driver import open_checkout
@@ -41,21 +49,43 @@ def target_of(root: Path, landing: Landing, env: Mapping[str, str] = os.environ)
         ToolFailure: There is no such remote.
     """
     address = address_of(root, landing.remote)
-    host = landing.host if landing.host != "auto" else host_of(address, env)
+    return access(address, landing.host if landing.host != "auto" else host_of(address, env), env, landing.remote)
+
+
+def access(address: Address, host: str, env: Mapping[str, str], remote: str = "origin") -> Target:
+    """How to get into a server, with the token that is for it."""
     if host == "github":
         server = env.get("GITHUB_SERVER_URL") or f"https://{address.host or 'github.com'}"
         token = env.get("KFPILOT_GITHUB_TOKEN") or env.get("GH_TOKEN") or env.get("GITHUB_TOKEN") or ""
         slug = address.slug or env.get("GITHUB_REPOSITORY", "")
         own = not env.get("GITHUB_SERVER_URL") and address.host not in ("", "github.com", env.get("GH_HOST", ""))
         token = "" if own else token
-        return Target(landing.remote, host, slug, server, token, with_token(server, "x-access-token", token, env))
+        return Target(remote, host, slug, server, token, with_token(server, "x-access-token", token, env))
     if host == "gitlab":
         server = env.get("CI_SERVER_URL") or f"https://{address.host or 'gitlab.com'}"
         token = env.get("KFPILOT_GITLAB_TOKEN") or env.get("GITLAB_TOKEN") or ""
         known = env.get("CI_SERVER_URL") or address.host in ("", "gitlab.com", env.get("GITLAB_HOST", ""))
         token = token if known else ""
-        return Target(landing.remote, host, address.slug, server, token, with_token(server, "oauth2", token, env))
-    return Target(landing.remote, "", address.slug, "", "", {})
+        return Target(remote, host, address.slug, server, token, with_token(server, "oauth2", token, env))
+    return Target(remote, "", address.slug, "", "", {})
+
+
+def clone(url: str, folder: Path, branch: str, env: Mapping[str, str] = os.environ) -> None:
+    """The worker's own clone, made or brought up to date.
+
+    Raises:
+        UserError: The address holds a user or a password, or it cannot be cloned.
+    """
+    address = parse_address(url)
+    if "://" in url and address.shown != url.split("?")[0]:
+        raise UserError(
+            f"the address of {address.shown} holds a user or a password",
+            mend="Take it out; the token comes from the environment (GITHUB_TOKEN or GITLAB_TOKEN).",
+        )
+    try:
+        clone_or_update(url, folder, branch, access(address, host_of(address, env), env).env)
+    except ToolFailure as error:
+        raise UserError(str(error)) from None
 
 
 def host_of(address: Address, env: Mapping[str, str]) -> str:

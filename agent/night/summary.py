@@ -67,7 +67,7 @@ def in_short(night: Night) -> str:
     parts = [f"{good} of {plural(len(states), 'feature')} verified"]
     for state, words in WORDS.items():
         if state not in ("verified", "done") and state in states:
-            parts.append(f"{states.count(state)} {words}")  # type: ignore[arg-type]
+            parts.append(f"{states.count(state)} {words}")
     return ", ".join(parts)
 
 
