@@ -41,12 +41,21 @@ def address_of(root: Path, remote: str) -> Address:
     Raises:
         ToolFailure: There is no such remote.
     """
+    return parse_address(push_url(root, remote))
+
+
+def push_url(root: Path, remote: str) -> str:
+    """A configured remote's address as it stands in the configuration; it may hold a secret.
+
+    Raises:
+        ToolFailure: There is no such remote.
+    """
     done = attempt(root, "remote", "get-url", "--push", remote)
     if done.returncode:
         known = line(root, "remote").split()
         mend = f"There is: {', '.join(known)}." if known else f"Add it: git remote add {remote} ADDRESS."
         raise ToolFailure(f"The repository {root} has no remote '{remote}'. {mend}")
-    return parse_address(done.stdout.decode("utf-8", "replace").strip())
+    return done.stdout.decode("utf-8", "replace").strip()
 
 
 def parse_address(url: str) -> Address:

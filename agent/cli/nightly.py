@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -66,9 +66,7 @@ def nightly(
         str | None, typer.Option(metavar="URL", help="First clone this to --repo, or bring that clone up to date.")
     ] = None,
     revision: Annotated[str, typer.Option(help="The branch of the clone.")] = "main",
-    engine: Annotated[
-        str, typer.Option(help="local (default) or kfp: as a pipeline, a task for each feature.")
-    ] = "local",
+    engine: Annotated[str, typer.Option(help="local (default), or kfp: a task for each feature.")] = "local",
     image: Annotated[str, typer.Option(help="kfp: the worker's image (deploy/Dockerfile).")] = "",
     package: Annotated[Path, typer.Option(help="kfp: where the compiled pipeline goes.")] = Path(
         "kfpilot-nightly.yaml"
@@ -115,7 +113,7 @@ def nightly(
         raise typer.Exit(
             kfp_command(
                 plan, url=clone, revision=revision, image=image, package=package, secret=secret, parallel=parallel,
-                submit=submit, recurring=recurring, host=kfp_host, worker=worker, json=json,
+                submit=submit, recurring=recurring, host=kfp_host, json=json,
             )
         )  # fmt: skip
     overrides: dict[str, object] = {"base_url": base_url, "worker": worker}
@@ -317,8 +315,8 @@ def show_plan(plan: Plan, console: Console, *, json: bool) -> int:
 
 
 @nightly_app.command(
-    epilog="Examples:  kfpilot nightly schedule --github --write   ·   kfpilot nightly schedule --cron --at 21:30   ·   "
-    "kfpilot nightly schedule --systemd --out units   ·   "
+    epilog="Examples:  kfpilot nightly schedule --github --write   ·   kfpilot nightly schedule --cron --at 21:30   "
+    "·   kfpilot nightly schedule --systemd --out units   ·   "
     "kfpilot nightly schedule --k8s --clone https://github.com/OWNER/NAME.git --out deploy"
 )
 def schedule(
