@@ -44,7 +44,7 @@ def schedule_command(
 
     if len(kinds) != 1:
         raise UserError(
-            "which schedule?" if not kinds else "one schedule at a time",
+            "which schedule?" if not kinds else "only one at a time",
             mend="Give one of --github, --cron, --systemd, --k8s.",
         )
     for name, text in (("--at", at), ("--until", until)):

@@ -44,7 +44,16 @@ def work_feature(
         backlog.write_text(feature["backlog"], encoding="utf-8")
         start = "from kfpilot.agent.cli.app import main; main()"
         command = [sys.executable, "-c", start, "nightly", "--backlog", str(backlog), "--only", feature["feature"]]
-        command += ["--clone", feature["repository"], "--revision", revision, "-C", str(work / "repo"), "--fresh", "--plain"]
+        command += [
+            "--clone",
+            feature["repository"],
+            "--revision",
+            revision,
+            "-C",
+            str(work / "repo"),
+            "--fresh",
+            "--plain",
+        ]
         command += ["--no-color", "--land", land, "--max-minutes", str(minutes), "--out", str(work / "out")]
         done = subprocess.run(command, cwd=work, stdin=subprocess.DEVNULL)
         # 0, 1, 3 and 4 are outcomes, told in the summary, which the other features need too; with all else (a crash,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +129,21 @@ def sync(night: Night, item: Item) -> None:
                 where=entry.root,
                 mend=f"Bring them together: git checkout {branch} && git pull {landing.remote} {branch}",
             )
+
+
+def send_early(night: Night, item: Item) -> None:
+    """Push what is verified so far: a worker that is lost in the middle of a feature loses no verified task.
+
+    Not to GitLab, where the merge request is made by the push that brings the last commit. What goes wrong here is
+    told at the end, by `land_item`.
+    """
+    entry, landing = item.entry, night.landing
+    if landing.mode == "branch":
+        return
+    with suppress(ToolFailure):
+        target = target_of(entry.root, landing)
+        if landing.mode == "push" or target.host != "gitlab":
+            push_branch(entry.root, landing.remote, branch_of(entry.feature), env=target.env)
 
 
 def land_item(night: Night, item: Item) -> None:

@@ -16,7 +16,7 @@ from ..reports.summarise import summarise
 from ..settings import Settings
 from ..workflow.driver import NothingToDo, implement
 from ..workflow.place import Request
-from .landing import land_item, sync
+from .landing import land_item, send_early, sync
 from .meter import Meter, night_over
 from .models import Entry, Item, Night
 from .persons import needs_person
@@ -85,9 +85,10 @@ def work_item(night: Night, item: Item, settings_of: Callable[[Entry], Settings]
     if night.state == "interrupted":
         night.message = "stopped; what is unfinished goes on when it is started again"
     look_at_run(item)
+    item.person = needs_person(item)
     if item.state not in ("skipped", "waiting"):
         land_item(night, item)
-    item.person = needs_person(item)
+        item.person = needs_person(item)
     item.ended = time.time()
 
 
@@ -117,6 +118,8 @@ def run_item(night: Night, item: Item, settings: Settings, listener: Listener | 
         item.used = spent.plus(meter.used)
         if isinstance(event, TaskFinished):
             save(night)
+            if event.commit:
+                send_early(night, item)
 
     # The meter is the last: it may raise, and the others must have heard of the event.
     listeners: list[Listener] = [*([listener] if listener else []), keep, meter]
@@ -193,7 +196,7 @@ def finish(night: Night) -> None:
 
 
 def exit_code_of(night: Night) -> int:
-    """130 interrupted · 3 a budget ended the night or a feature · 4 no model for any feature · 1 some not verified."""
+    """130 interrupted · 3 a budget ended the night or a feature · 4 no model at all · 1 some not verified or landed."""
     if night.state == "interrupted":
         return Interrupted.exit_code
     if night.state == "budget" or any(item.state == "budget" for item in night.items):
@@ -201,4 +204,5 @@ def exit_code_of(night: Night) -> int:
     tried = [item for item in night.items if item.state not in ("skipped", "waiting", "done")]
     if tried and all(item.exit_code == EXIT_NO_MODEL for item in tried):
         return EXIT_NO_MODEL
-    return EXIT_OK if all(item.state in GOOD for item in night.items) else EXIT_NOT_VERIFIED
+    stuck = any(item.landed and item.landed.problem for item in night.items)
+    return EXIT_OK if all(item.state in GOOD for item in night.items) and not stuck else EXIT_NOT_VERIFIED
