@@ -139,6 +139,7 @@ def test_a_refusal_is_told_without_the_token(
     assert "did not take it" in err and "wrong-1234567890" not in err
 
 
+@pytest.mark.timeout(600)
 def test_the_pipeline_runs_here_and_delivers_the_report(
     tmp_path: Path, backlog_benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:

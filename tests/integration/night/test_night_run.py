@@ -215,6 +215,7 @@ def test_a_feature_that_is_not_there_is_told_with_its_line(
     assert "backlog.yaml:3: No feature matches" in capsys.readouterr().err
 
 
+@pytest.mark.timeout(600)
 def test_a_night_killed_twice_accounts_for_every_feature(tmp_path: Path, backlog_benchmark: ModuleType) -> None:
     root = backlog_benchmark.make_backlog(tmp_path, 4)
     code, killed, _ = backlog_benchmark.run_with_kills(root, tmp_path / "cache", 4, 2)
