@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..night.models import Backlog, Budget, Entry, Item, Landing, Night
+    from ..night.schedule import Kind
 
 nightly_app = typer.Typer(
     name="nightly",
@@ -339,12 +340,10 @@ def schedule(
     """Print or write what starts a night every evening; checked as the gate `infra` checks such files."""
     from .nightly_schedule import schedule_command
 
-    wanted: dict[Literal[github, cron, systemd, k8s], bool] = {
-        "github": github, "cron": cron, "systemd": systemd, "k8s": k8s,
-    }  # fmt: skip
+    wanted: list[tuple[Kind, bool]] = [("github", github), ("cron", cron), ("systemd", systemd), ("k8s", k8s)]
     raise typer.Exit(
         schedule_command(
-            repo, [kind for kind, on in wanted.items() if on], at=at, until=until, land=land, image=image, url=clone,
+            repo, [kind for kind, on in wanted if on], at=at, until=until, land=land, image=image, url=clone,
             branch=revision, out=out, write=write, force=force, json=json,
         )
     )  # fmt: skip

@@ -57,7 +57,9 @@ def schedule_command(
             mend="Take it out; the token comes from the secret (GITHUB_TOKEN or GITLAB_TOKEN).",
         )
     try:
-        schedule = Schedule(root=root, at=at, until=until, land=land, image=image, url=url, branch=branch)
+        schedule = Schedule.model_validate(
+            {"root": root, "at": at, "until": until, "land": land, "image": image, "url": url, "branch": branch}
+        )
     except ValidationError as error:
         raise UserError(f"--{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
     files = files_of(kind, schedule)

@@ -73,7 +73,7 @@ def morning(
     junit: dsl.Output[dsl.Artifact],
     data: dsl.Output[dsl.Artifact],
     earlier: dsl.Input[dsl.Artifact] = None,
-):
+) -> None:
     """One summary of all features.
 
     Args:

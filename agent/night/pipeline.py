@@ -64,7 +64,7 @@ def build(entries: Sequence[Entry], settings: Settings) -> Any:
     @dsl.pipeline(name="kfpilot-nightly", description="Works the features of a backlog and sums up what came of it.")
     def kfpilot_nightly(
         revision: str = settings.revision, land: str = settings.land, minutes: float = settings.minutes
-    ):
+    ) -> None:
         """Work the backlog."""
         before = None
         for number, wave in enumerate(items, 1):
@@ -73,7 +73,7 @@ def build(entries: Sequence[Entry], settings: Settings) -> Any:
                 limited(task, settings)
                 if before is not None:
                     task.after(before)
-            more = {} if before is None else {"earlier": before.outputs["data"]}
+            more: dict[str, Any] = {} if before is None else {"earlier": before.outputs["data"]}
             before = gather(parts=dsl.Collected(task.outputs["data"]), **more)
             before.set_display_name("Morning summary" if len(items) == 1 else f"Summary of wave {number}")
             before.set_caching_options(False)
