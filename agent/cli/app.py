@@ -13,6 +13,7 @@ import typer
 
 from ..errors import EXIT_NOT_VERIFIED, Interrupted, KfpilotError, ToolFailure
 from .model import model_app
+from .nightly import nightly_app
 
 app = typer.Typer(
     name="kfpilot",
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(model_app, name="model")
+app.add_typer(nightly_app, name="nightly")
 
 Feature = Annotated[str | None, typer.Argument(help="Feature: a folder, its name, its number, or a part of its name.")]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ class Request(BaseModel):
     tasks: list[str] = []
     stories: list[str] = []
     land: bool = False
+    after: list[str] = []
+    """Branches that the run builds on, if they are ahead of HEAD."""
 
 
 class Place(BaseModel):
@@ -73,8 +76,13 @@ def branch_of(feature: str) -> str:
     return f"kfpilot/{name.removesuffix('.lock') or 'feature'}"
 
 
-def choose_start(repo: Repo, branch: str) -> str:
+def choose_start(repo: Repo, branch: str, after: Sequence[str] = ()) -> str:
     """The commit a run starts from: the run branch if it is ahead of HEAD, else HEAD.
+
+    Args:
+        repo: The user's repository.
+        branch: The run branch.
+        after: Branches whose work is needed; where they are ahead of HEAD they stand for it.
 
     Raises:
         UserError: The branch is checked out somewhere, or it and HEAD have gone different ways.
@@ -87,6 +95,8 @@ def choose_start(repo: Repo, branch: str) -> str:
             mend="Check out another branch there: the run writes to it.",
         )
     head, tip = git.head(repo), git.branch_head(repo, branch)
+    for other in after:
+        head = with_work_of(repo, head, other)
     if tip is None or tip == head:
         return head
     base = git.merge_base(repo, head, tip)
@@ -100,11 +110,29 @@ def choose_start(repo: Repo, branch: str) -> str:
     )
 
 
+def with_work_of(repo: Repo, head: str, branch: str) -> str:
+    """The commit that has both: the head, or the branch's tip.
+
+    Raises:
+        UserError: They have gone different ways.
+    """
+    tip = git.branch_head(repo, branch)
+    base = git.merge_base(repo, head, tip) if tip else None
+    if tip is None or base == tip:
+        return head
+    if base == head:
+        return tip
+    raise UserError(
+        f"the work of {branch} is needed, and it is not on one line with the rest that is needed",
+        mend=f"Merge it first: git merge {branch}",
+    )
+
+
 def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Place:
     """Make the record and the worktree of a new run."""
     root = git.root_of(repo)
     branch = branch_of(feature.name)
-    start = choose_start(repo, branch)
+    start = choose_start(repo, branch, request.after)
     run = new_run_id()
     home = cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12]
     for stale in git.list_worktrees(repo):
