@@ -152,7 +152,7 @@ def pip(folder: Path, timeout: float) -> list[str]:
 
     python = str(folder / "bin" / "python")
     if find_spec("pip"):
-        return [sys.executable, "-m", "pip", "--python", python]
+        return [sys.executable, "-P", "-m", "pip", "--python", python]
     command = [python, "-m", "ensurepip"]
     done = processes.run(command, cwd=folder, env=processes.clean_env(), timeout=timeout)
     if done.exit_code != 0:

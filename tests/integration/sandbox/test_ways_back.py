@@ -284,3 +284,25 @@ def test_the_user_may_show_more(machine: Machine) -> None:
             env=processes.clean_env(),
         )  # fmt: skip
         assert done.stdout == text
+
+
+def test_a_module_with_the_name_of_a_checker(machine: Machine) -> None:
+    """kfpilot's own checkers run outside of the sandbox and must not load what lies in the worktree."""
+    from types import SimpleNamespace
+
+    from kfpilot.agent.verifier.static_gates import gate_python
+    from kfpilot.agent.workers.mend import mend_python
+
+    note = machine.outside / "escaped"
+    for name in ("ruff", "runpy", "ast", "sitecustomize", "usercustomize"):
+        (machine.worktree / f"{name}.py").write_text(f"open({str(note)!r}, 'w').write('x')\n")
+    (machine.worktree / "code.py").write_text("import os\nimport sys\nX = sys.path\n")
+    ctx = SimpleNamespace(
+        of=lambda *patterns: ["code.py"],
+        worktree=machine.worktree,
+        read=lambda path: (machine.worktree / path).read_text(),
+    )
+    assert gate_python(ctx).passed
+    mend_python(machine.worktree, "code.py")
+    assert (machine.worktree / "code.py").read_text() == "import sys\n\nX = sys.path\n"
+    assert not note.exists()
