@@ -16,7 +16,10 @@ MOST = 20
 _YOUR = r"(?:your|the|all|any|these|those|previous|prior|earlier|above|preceding|system|other|existing)"
 _RULES = r"(?:instructions?|rules?|prompts?|directions?|guidelines?|guardrails?|constraints?|restrictions?)"
 _AGENT = r"(?:ai|llm|model|agent|assistant|copilot|bot|claude|gpt|chatgpt|kfpilot|verifier|reviewer)"
-_MODEL = r"(?:ai|llm|language model|ai agent|ai assistant|coding agent|coding assistant|automated agent|copilot|claude|chatgpt)"
+_MODEL = (
+    r"(?:ai|llm|language model|ai agent|ai assistant|coding agent|coding assistant|automated agent"
+    r"|copilot|claude|chatgpt)"
+)
 
 DROP, SPEAKER, SPEAKS = "asks to drop the rules", "plays another speaker", "speaks to a model"
 TICK, SECRETS, ACTION = "asks for a tick that was not earned", "asks for secrets", "asks for what no tool here does"
