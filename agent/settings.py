@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ..tools.kfp_lint_settings import LintSettings
-from .errors import UserError
+from ..tools.sandbox import GIB, MEND, Mode, Sandbox
+from .errors import ToolFailure, UserError
 
 WorkerKind = Literal["auto", "tool", "draft"]
 
@@ -63,13 +64,50 @@ class Settings(BaseSettings):
         default=LintSettings(),
         description="A table for `kfpilot lint`: select, ignore, per-path-ignore, policies, compile",
     )
+    sandbox: Mode = Field(
+        default="auto",
+        description="What runs the project's code: auto (bubblewrap, else landlock, else refused), bubblewrap, "
+        "landlock, or off (it can do all that you can do)",
+    )
+    sandbox_read: list[Path] = Field(default=[], description="Further files and folders that the project's code sees")
+    sandbox_memory: float | None = Field(
+        default=None, gt=0, description="GiB that it may use; three quarters of the machine's if not given"
+    )
+    sandbox_processes: int | None = Field(
+        default=None, ge=16, description="Processes it may have; 1024, or 64 a core if not given"
+    )
+    sandbox_disk: float = Field(default=10.0, gt=0, description="GiB that it may write to the worktree")
     record: Path | None = Field(default=None, description="Keep every model exchange in this file (JSON lines)")
 
+    def open_sandbox(self) -> Sandbox:
+        """Where the project's code is run.
 
-NOT_FROM_A_REPOSITORY = ("base_url", "model_file", "record", "cache_dir")
+        Raises:
+            UserError: There is none on this machine, and it was not switched off.
+        """
+        given = {"processes": self.sandbox_processes}
+        if self.sandbox_memory is not None:
+            given["memory"] = int(self.sandbox_memory * GIB)
+        made = Sandbox(
+            mode=self.sandbox,
+            disk=int(self.sandbox_disk * GIB),
+            read=tuple(path.expanduser().absolute() for path in self.sandbox_read),
+            **{key: value for key, value in given.items() if value is not None},
+        )
+        try:
+            made.mechanism()
+        except ToolFailure as error:
+            raise UserError(str(error), mend=MEND) from None
+        return made
+
+
+NOT_FROM_A_REPOSITORY = (
+    "base_url", "model_file", "record", "cache_dir",
+    "sandbox", "sandbox_read", "sandbox_memory", "sandbox_processes", "sandbox_disk",
+)  # fmt: skip
 """Settings that pyproject.toml may not hold. A cloned repository could send the user's key to a server of its own, run
-a model of its own, or have files written outside itself. `python` and `test_command` are allowed: whoever verifies a
-repository runs its tests, and so its code, anyway."""
+a model of its own, have files written outside itself, or let its code out of the sandbox. `python` and `test_command`
+are allowed: they choose what is run in the sandbox."""
 
 
 def load_settings(root: Path | None, **overrides: object) -> Settings:
@@ -126,7 +164,7 @@ def read_table(file: Path) -> dict[str, object]:
         if name in names:
             raise UserError(
                 f"setting '{name}' may not stand in a repository: it decides where your key, your model or your files "
-                "go, and whoever clones the repository has not chosen that",
+                "go, or what the repository's code may do, and whoever clones the repository has not chosen that",
                 where=file,
                 mend=f"Take it out of [tool.kfpilot]; set KFPILOT_{name.upper()} or use the option of the command.",
             )

@@ -35,7 +35,7 @@ class ComponentEnvironments:
     """
 
     def __init__(self, cache: Path, python: Path, kfp_package: Path, kfp_version: str, *, install: bool = True) -> None:
-        self.cache = cache / "envs"
+        self.cache = folder_of(cache)
         self.python = python
         self.kfp_package = kfp_package
         self.kfp_version = kfp_version
@@ -76,6 +76,11 @@ class ComponentEnvironments:
             site = next((folder / "lib").glob("python*/site-packages"))
             if not (site / "kfp").exists():
                 (site / "kfp").symlink_to(self.kfp_package, target_is_directory=True)
+
+
+def folder_of(cache: Path) -> Path:
+    """Where the environments are kept, in kfpilot's cache folder."""
+    return cache / "envs"
 
 
 def make_once(folder: Path, make: object) -> None:
@@ -147,7 +152,7 @@ def pip(folder: Path, timeout: float) -> list[str]:
 
     python = str(folder / "bin" / "python")
     if find_spec("pip"):
-        return [sys.executable, "-m", "pip", "--python", python]
+        return [sys.executable, "-P", "-m", "pip", "--python", python]
     command = [python, "-m", "ensurepip"]
     done = processes.run(command, cwd=folder, env=processes.clean_env(), timeout=timeout)
     if done.exit_code != 0:

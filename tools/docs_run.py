@@ -14,6 +14,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from . import processes, search
+from .sandbox import Reach, Sandbox
+from .strange_files import text_of
 
 MARK = re.compile(r"<!--\s*kfpilot:\s*run\s*-->")
 RUNNER = Path(__file__).parent / "checks" / "docs_runner.py"
@@ -82,6 +84,7 @@ def run_page(
     *,
     source_roots: Callable[[Path], Sequence[Path]],
     timeout: float = 120,
+    sandbox: Sandbox | None = None,
 ) -> list[BlockResult]:
     """Run the examples of one page in their order, in a copy of the project that is thrown away.
 
@@ -94,6 +97,7 @@ def run_page(
         page: The page, relative to it.
         source_roots: The folders that come first on the import path, for the copy.
         timeout: Seconds for all blocks of the page.
+        sandbox: The means and limits of the sandbox they run in.
     """
     wanted = blocks((root / page).read_text(encoding="utf-8-sig", errors="replace"))
     runnable = [block for block in wanted if block.kind != "other"]
@@ -114,8 +118,10 @@ def run_page(
                 env=environment(python, source_roots(tree)),
                 timeout=timeout,
                 stdin=json.dumps(job),
+                reach=Reach(python=python, write=[Path(folder)]),
+                sandbox=sandbox,
             )
-            said = answer.read_text(encoding="utf-8").splitlines() if answer.exists() else []
+            said = text_of(answer).splitlines()
         for line, block in zip(said, runnable, strict=False):
             results[block.line] = BlockResult(block=block, **json.loads(line))
         if len(said) < len(runnable) and not any(item.outcome == "failed" for item in results.values()):
@@ -135,7 +141,8 @@ def copy(root: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for name in search.files(root):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(root / name, target / name)
+        # A link stays a link: what it leads to may be outside, and the examples must not see that.
+        shutil.copy2(root / name, target / name, follow_symlinks=False)
 
 
 def environment(python: Path, roots: Sequence[Path]) -> dict[str, str]:

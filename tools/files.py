@@ -9,13 +9,13 @@ import contextlib
 import difflib
 import os
 import stat
-import tempfile
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import pathspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from . import beneath
 from .errors import ToolFailure
 
 LIMIT = 1_000_000
@@ -114,7 +114,7 @@ class Workspace(BaseModel):
             old = self._text(name, target)
         self._check_parents(name)
         text = content if old is None else _like(content, old)
-        self._store(name, target, text)
+        self._store(name, text)
         if old is None:
             return f"created {name} ({_count(text)})"
         return f"{name} is unchanged: it had this content already" if old == text else f"wrote {name} ({_count(text)})"
@@ -151,7 +151,7 @@ class Workspace(BaseModel):
             )
         place, found = places[0]
         fitted = _like(new, found if "\n" in found else text, mark=False)
-        self._store(name, target, text[:place] + fitted + text[place + len(found) :])
+        self._store(name, text[:place] + fitted + text[place + len(found) :])
         return f"edited {name} at line {text.count(chr(10), 0, place) + 1}"
 
     def delete(self, path: str) -> str:
@@ -167,7 +167,7 @@ class Workspace(BaseModel):
         self._require_writable(name)
         self._text(name, target)
         try:
-            target.unlink()
+            beneath.remove(self._top, name)
         except OSError as error:
             raise ToolFailure(f"{name} cannot be deleted: {error.strerror}.") from None
         return f"deleted {name}"
@@ -239,7 +239,7 @@ class Workspace(BaseModel):
                 f"{name} is too large ({found.st_size} bytes; the limit is {LIMIT}). Search in it instead."
             )
         try:
-            data = target.read_bytes()
+            data = beneath.read(self._top, name, LIMIT)
         except OSError as error:
             raise ToolFailure(f"{name} cannot be read: {error.strerror}.") from None
         if b"\0" in data:
@@ -280,7 +280,7 @@ class Workspace(BaseModel):
             if where.exists() and not where.is_dir():
                 raise ToolFailure(f"{name} cannot be written: {parent} is a file, not a folder.")
 
-    def _store(self, name: str, target: Path, text: str) -> None:
+    def _store(self, name: str, text: str) -> None:
         try:
             data = text.encode("utf-8")
         except UnicodeEncodeError as error:
@@ -290,28 +290,9 @@ class Workspace(BaseModel):
         if "\0" in text:
             raise ToolFailure(f"{name} was not written: the text contains a NUL character.")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _replace(target, data)
+            beneath.replace(self._top, name, data)
         except OSError as error:
             raise ToolFailure(f"{name} cannot be written: {error.strerror}.") from None
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Write all or nothing; the mode stays. Also cuts a hard link, whose other name may lie out of bounds."""
-    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
-    handle, temporary = tempfile.mkstemp(prefix=".kfpilot-write-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        if mode is None:
-            mask = os.umask(0)
-            os.umask(mask)
-            mode = 0o666 & ~mask
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _plain(path: str) -> str:

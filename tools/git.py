@@ -38,6 +38,7 @@ from .git_history import (
     update_branch,
     worktree_holding,
 )
+from .git_nested import disarm
 
 if TYPE_CHECKING:
     from git import Repo
@@ -226,6 +227,7 @@ def _unlock(folder: Path) -> None:
 
 def tree_hash(worktree: Path) -> str:
     """The id of the git tree that a commit of everything not ignored would have now."""
+    disarm(worktree)
     with scratch_index(worktree) as env:
         git(worktree, "add", "--all", "--", ".", env=env)
         return line(worktree, "write-tree", env=env)
@@ -285,6 +287,7 @@ def restore(worktree: Path, commit: str, paths: Sequence[str] | None = None) -> 
             goes back, HEAD included, and what is new goes, ignored or not.
     """
     require_own(worktree)
+    disarm(worktree)
     if paths is None:
         git(worktree, "checkout", "--quiet", "--force", "--detach", commit, "--")
         git(worktree, "reset", "--quiet", "--hard", commit, "--")

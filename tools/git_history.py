@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
 from .git_command import attempt, git, line, reason, require_own, root_of, text, worktree_lock
+from .git_nested import disarm
 
 if TYPE_CHECKING:
     from git import Repo
@@ -37,6 +38,7 @@ def commit_all(
         ToolFailure: Nothing has changed, or git refuses.
     """
     require_own(worktree)
+    disarm(worktree)
     parent = line(worktree, "rev-parse", "--verify", "HEAD^{commit}")
     git(worktree, "add", "--all", "--", ".")
     tree = line(worktree, "write-tree")

@@ -24,6 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import ToolFailure
 from .processes import clean_env
+from .sandbox import Sandbox, start
+from .sandbox_child import Territory
+from .strange_files import text_of
 
 SERVER = Path(__file__).parent / "checks" / "kfp_server.py"
 START_LIMIT = 120.0
@@ -125,10 +128,25 @@ class KfpChecker:
     Args:
         python: The interpreter whose kfp counts; ours if it is not given.
         memory: Bytes of address space that a check may use; the machine's memory (at least 4 GiB) if it is not given.
+        sandbox: The means and limits of the sandbox that the child runs in.
+        places: Folders that hold what is going to be checked. The child starts anew for a folder outside of them.
+        read: Further folders that what is checked or run must see.
+        writes: Whether the code may write into the folder it is checked in.
     """
 
-    def __init__(self, python: Path | None = None, *, memory: int | None = None) -> None:
+    def __init__(
+        self,
+        python: Path | None = None,
+        *,
+        memory: int | None = None,
+        sandbox: Sandbox | None = None,
+        places: Sequence[Path] = (),
+        read: Sequence[Path] = (),
+        writes: bool = True,
+    ) -> None:
         self.python = Path(python or sys.executable)
+        self.sandbox = sandbox
+        self.territory = Territory(self.python, places, read, writes=writes)
         self.kfp_version = ""
         self.kfp_package: Path | None = None
         self._memory = memory
@@ -182,11 +200,15 @@ class KfpChecker:
         }
         from . import kfp_lint
 
+        with self._lock:
+            # Not the source roots: a repository's settings name them, and they may lie anywhere.
+            if not self.territory.covers(root):
+                self.stop()
         modules = [KfpModule.model_validate(item) for item in self.ask(request, timeout)]
         for module in modules:
-            path = root / module.path
-            if path.is_file():
-                module.problems = kfp_lint.problems(path.read_text(encoding="utf-8-sig", errors="replace"))
+            text = text_of(root / module.path)
+            if text:
+                module.problems = kfp_lint.problems(text.removeprefix("\ufeff"))
         return modules
 
     def ask(self, request: dict[str, Any], timeout: float) -> list[dict[str, Any]]:
@@ -219,6 +241,11 @@ class KfpChecker:
             self._start()
 
     def close(self) -> None:
+        """Stop the child and remove its folder; the next check starts a new one."""
+        self.stop()
+        self.territory.close()
+
+    def stop(self) -> None:
         """Stop the child; the next check starts a new one."""
         process, self._process = self._process, None
         self._buffer = b""
@@ -249,11 +276,11 @@ class KfpChecker:
                 return self._read(timeout + ANSWER_GRACE)
             except (OSError, EOFError) as error:
                 said = self._said()
-                self.close()
+                self.stop()
                 if attempt == 2:
                     raise ToolFailure(f"The KFP checker ended without an answer: {said or error}") from error
             except BaseException:
-                self.close()
+                self.stop()
                 raise
         raise AssertionError("unreachable")
 
@@ -261,26 +288,26 @@ class KfpChecker:
         """The child, started if it is not running."""
         if self._process is not None and self._process.poll() is None:
             return self._process
-        self.close()
+        self.stop()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
         try:
-            self._process = subprocess.Popen(
+            self._process = start(
                 [str(self.python), str(SERVER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
+                sandbox=self.sandbox,
+                reach=self.territory.reach(),
+                cwd=self.territory.scratch,
                 env=clean_env(),
-                cwd=tempfile.gettempdir(),
-                start_new_session=True,
+                stdin=subprocess.PIPE,
+                stderr=self._log,
             )
         except OSError as error:
-            self.close()
+            self.stop()
             raise ToolFailure(
                 f"Cannot start {self.python}: {error.strerror or error}. Is it a Python interpreter?"
             ) from error
         hello = self._read(START_LIMIT)
         if not hello.get("ready"):
-            self.close()
+            self.stop()
             missing = hello.get("missing") or "kfp"
             if missing == "kfp":
                 what = f"kfp is not installed in {self.python}. Install it there (`pip install kfp`)"

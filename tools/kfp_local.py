@@ -18,11 +18,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from . import processes
-from .component_envs import ComponentEnvironments
+from .component_envs import ComponentEnvironments, folder_of
 from .errors import ToolFailure
 from .kfp_check import KfpChecker
 from .kfp_local_log import ANSI, Failure, failure_of, silent_failures, task_states
 from .kfp_local_plan import Survey, made_ready, missing_inputs, survey
+from .sandbox import Reach
+from .strange_files import text_of
 
 LOG_LIMIT = 20_000
 """Characters of the end of a log that are kept."""
@@ -71,6 +73,11 @@ class LocalRunner:
         self.install = install
         self._environments: ComponentEnvironments | None = None
         self._version = ""
+        # The steps' interpreters: the child must see the folder before there is anything in it.
+        environments = folder_of(cache)
+        if environments not in checker.territory.read:
+            checker.territory.read.append(environments)
+            checker.stop()
 
     def environments(self) -> ComponentEnvironments:
         """The environments that fit the checker's kfp."""
@@ -118,7 +125,7 @@ class LocalRunner:
                 pythons[label] = environments.python_for(step.packages) if step.plain else self.checker.python
             except ToolFailure as error:
                 return LocalRun(status="not-run", why=f"{step.name}: {error}")
-        folder = Path(tempfile.mkdtemp(prefix="kfpilot-local-"))
+        folder = Path(tempfile.mkdtemp(prefix="local-", dir=self.checker.territory.scratch))
         try:
             artifacts, values = copies(spec, folder, files or {}, {**unset(spec, component), **arguments})
             job = {
@@ -130,8 +137,7 @@ class LocalRunner:
             }
             started = time.monotonic()
             (answer,) = self.checker.ask({"runs": [job]}, timeout)
-            log_file = folder / "log"
-            log = log_file.read_text(encoding="utf-8", errors="replace") if log_file.exists() else ""
+            log = text_of(folder / "log", 50 * LOG_LIMIT)
             return self._read(answer, log, seen, spec, values, round(time.monotonic() - started, 2))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -140,7 +146,14 @@ class LocalRunner:
         """Version of the interpreter the steps run with, such as 3.11."""
         if not self._version:
             command = [str(self.checker.python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-            done = processes.run(command, cwd=Path(tempfile.gettempdir()), env=processes.clean_env(), timeout=60)
+            done = processes.run(
+                command,
+                cwd=Path("/"),
+                env=processes.clean_env(),
+                timeout=60,
+                reach=Reach(python=self.checker.python),
+                sandbox=self.checker.sandbox,
+            )
             self._version = done.stdout.strip()
         return self._version
 

@@ -93,7 +93,7 @@ def check_versions(
     def one(version: str) -> VersionReport:
         try:
             python = environment(cache, main.python, version)
-            with KfpChecker(python) as checker:
+            with KfpChecker(python, sandbox=main.sandbox) as checker:
                 return report(version, own, checker.check(root, list(files), source_roots, timeout, ir=True))
         except ToolFailure as error:
             return VersionReport(version=version, status="not-verified", details=[str(error)])

@@ -28,6 +28,8 @@ from .mutants import Mutant
 from .processes import clean_env
 from .pytest_settings import find_settings, words
 from .python_project import SKIPPED_FOLDERS, own_names
+from .sandbox import Sandbox, start
+from .sandbox_child import Territory
 from .tested import imported_names
 
 SERVER = Path(__file__).parent / "checks" / "mutation_server.py"
@@ -80,10 +82,13 @@ class MutationRunner:
 
     Args:
         python: The interpreter of the project under work; it has pytest.
+        sandbox: The means and limits of the sandbox that the tests run in.
     """
 
-    def __init__(self, python: Path | None = None) -> None:
+    def __init__(self, python: Path | None = None, sandbox: Sandbox | None = None) -> None:
         self.python = Path(python or sys.executable)
+        self.sandbox = sandbox
+        self.territory = Territory(self.python)
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self._buffer = b""
@@ -118,7 +123,7 @@ class MutationRunner:
         root = root.resolve()
         if size_of(root) > LARGEST_COPY:
             raise ToolFailure(f"the checkout is larger than {LARGEST_COPY // 1024**2} MB")
-        scratch = Path(tempfile.mkdtemp(prefix="kfpilot-mutants-")).resolve()
+        scratch = Path(tempfile.mkdtemp(prefix="mutants-", dir=self.territory.scratch))
         copy = scratch / root.name
         shutil.copytree(root, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", *SKIPPED_FOLDERS))
         roots = [copy / Path(item).resolve().relative_to(root) for item in source_roots]
@@ -155,16 +160,21 @@ class MutationRunner:
             reply = self._read(timeout)
         except (OSError, EOFError) as error:
             said = self._said()
-            self.close()
+            self.stop()
             raise ToolFailure(f"the runner of the mutants ended without an answer: {said or error}") from error
         except BaseException:
-            self.close()
+            self.stop()
             raise
         if "failure" in reply:
             raise ToolFailure(f"the runner of the mutants failed in itself: {reply['failure']}")
         return reply
 
     def close(self) -> None:
+        """Stop the child and remove its folder; the next run starts a new one."""
+        self.stop()
+        self.territory.close()
+
+    def stop(self) -> None:
         """Stop the child; the next run starts a new one."""
         process, self._process = self._process, None
         self._buffer, self._loaded = b"", set()
@@ -187,27 +197,27 @@ class MutationRunner:
         if self._process is not None and self._process.poll() is None:
             return self._process
         loaded = self._loaded
-        self.close()
+        self.stop()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the child)
         try:
-            self._process = subprocess.Popen(
+            self._process = start(
                 [str(self.python), str(SERVER)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
+                sandbox=self.sandbox,
+                reach=self.territory.reach(),
+                cwd=self.territory.scratch,
                 env=clean_env(),
-                cwd=tempfile.gettempdir(),
-                start_new_session=True,
+                stdin=subprocess.PIPE,
+                stderr=self._log,
             )
         except OSError as error:
-            self.close()
+            self.stop()
             raise ToolFailure(f"Cannot start {self.python}: {error.strerror or error}.") from error
         try:
             hello = self._read(START_LIMIT)
         except EOFError:
             hello = {"error": self._said()}
         if not hello.get("ready"):
-            self.close()
+            self.stop()
             raise ToolFailure(f"pytest cannot be imported in {self.python}: {hello.get('error', '')}")
         self._loaded = loaded
         return self._process

@@ -16,6 +16,7 @@ from typing import IO
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import ToolFailure
+from .sandbox import Reach, Sandbox, exit_code, start
 
 GRACE = 2.0
 """Seconds between the polite signal (TERM) and the final one (KILL)."""
@@ -57,6 +58,8 @@ def run(
     timeout: float = 600,
     output_limit: int = 200_000,
     stdin: str | None = None,
+    reach: Reach | None = None,
+    sandbox: Sandbox | None = None,
 ) -> Completed:
     """Run a command to its end, or to its time limit, and leave no process of it behind.
 
@@ -70,9 +73,12 @@ def run(
         timeout: Seconds until it is stopped.
         output_limit: Bytes kept of each stream; the middle is cut out of what is longer.
         stdin: Text for its standard input, which is closed after it (and empty without it).
+        reach: What it may see and write; a command that runs the project's code must have one, and is then run in the
+            sandbox.
+        sandbox: The means and limits of the sandbox; the defaults if not given.
 
     Raises:
-        ToolFailure: The program or the folder does not exist, or cannot be run.
+        ToolFailure: The program or the folder does not exist, or cannot be run, or there is no sandbox.
     """
     arguments = [os.fspath(part) for part in command]
     if not arguments:
@@ -82,7 +88,7 @@ def run(
     # A kfpilot inside a kfpilot: the outer one must still recognise what the inner one has started.
     variables[JOB_VARIABLE] = "/".join(filter(None, (variables.get(JOB_VARIABLE), job)))
     started = time.monotonic()
-    process = _start(arguments, cwd, variables, with_stdin=stdin is not None)
+    process = _start(arguments, cwd, variables, stdin is not None, reach, sandbox)
     exchange = _Exchange(process, (stdin or "").encode("utf-8", "surrogateescape"), output_limit)
     timed_out = False
     try:
@@ -99,7 +105,7 @@ def run(
         exchange.close()
     return Completed(
         command=arguments,
-        exit_code=process.returncode,
+        exit_code=exit_code(process),
         stdout=exchange.text("stdout"),
         stderr=exchange.text("stderr"),
         timed_out=timed_out,
@@ -108,15 +114,25 @@ def run(
     )
 
 
-def _start(command: list[str], cwd: Path, env: dict[str, str], *, with_stdin: bool) -> subprocess.Popen[bytes]:
+def _start(
+    command: list[str],
+    cwd: Path,
+    env: dict[str, str],
+    with_stdin: bool,
+    reach: Reach | None,
+    sandbox: Sandbox | None,
+) -> subprocess.Popen[bytes]:
     if not Path(cwd).is_dir():
         raise ToolFailure(f"Cannot run {command[0]}: the folder {cwd} does not exist.")
+    stdin = subprocess.PIPE if with_stdin else subprocess.DEVNULL
     try:
+        if reach is not None:
+            return start(command, sandbox=sandbox, reach=reach, cwd=cwd, env=env, stdin=stdin, stderr=subprocess.PIPE)
         return subprocess.Popen(
             command,
             cwd=cwd,
             env=env,
-            stdin=subprocess.PIPE if with_stdin else subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,

@@ -16,6 +16,8 @@ from . import processes
 from .assertions import count_assertions
 from .pytest_settings import FILES, find_settings, words
 from .python_project import find_python, find_source_roots, own_names
+from .sandbox import Reach, Sandbox
+from .strange_files import text_of
 
 __all__ = [
     "TestCase",
@@ -53,6 +55,7 @@ def run_pytest(
     coverage: bool = False,
     extra: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    sandbox: Sandbox | None = None,
 ) -> TestRun:
     """Run pytest on a checkout and report every test.
 
@@ -68,6 +71,7 @@ def run_pytest(
         coverage: Measure coverage, if the interpreter has pytest-cov.
         extra: More arguments for pytest.
         env: Variables on top of the clean environment.
+        sandbox: The means and limits of the sandbox it runs in.
 
     Raises:
         ToolFailure: The interpreter cannot be started or the root does not exist.
@@ -90,7 +94,14 @@ def run_pytest(
             "COVERAGE_FILE": str(folder / "coverage"),
         }
         command = [str(python), "-m", "pytest", *_arguments(root, targets, folder), *extra, *targets]
-        done = processes.run(command, cwd=root, env=processes.clean_env(extra_env), timeout=timeout)
+        done = processes.run(
+            command,
+            cwd=root,
+            env=processes.clean_env(extra_env),
+            timeout=timeout,
+            reach=Reach(python=python, write=[root, folder]),
+            sandbox=sandbox,
+        )
         events = _events(folder / "events.jsonl")
         run = _evaluate(done, events, root, timeout)
         run.output = run.output.replace(f"{folder}{os.sep}", "")
@@ -173,10 +184,8 @@ def _settings_above(root: Path) -> bool:
 
 
 def _events(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
     found = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text_of(path).splitlines():
         try:
             found.append(json.loads(line))
         except ValueError:  # the last line of a killed run
@@ -278,7 +287,7 @@ def _add_phase(cases: dict[str, TestCase], event: dict[str, Any]) -> None:
 def _add_coverage(run: TestRun, path: Path, root: Path, *, whole: bool) -> None:
     """Read coverage.py's JSON; when we chose what is measured, tests and set-up scripts do not count."""
     try:
-        measured = json.loads(path.read_text(encoding="utf-8"))["files"]
+        measured = json.loads(text_of(path))["files"]
     except (OSError, ValueError, KeyError):
         return
     statements = covered = 0

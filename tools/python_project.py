@@ -12,6 +12,7 @@ from typing import Any
 from . import processes
 from .errors import ToolFailure
 from .pytest_settings import find_settings, words
+from .sandbox import Reach, Sandbox
 
 SKIPPED_FOLDERS = {"node_modules", "__pycache__", "site-packages"}
 
@@ -38,15 +39,16 @@ def find_source_roots(root: Path) -> list[Path]:
     return found
 
 
-def find_python(root: Path, configured: Path | None) -> Path:
+def find_python(root: Path, configured: Path | None, sandbox: Sandbox | None = None) -> Path:
     """The interpreter the project's tests run with.
 
     Args:
         root: The project's checkout; an environment in it (`.venv`, `venv`) is taken when it has pytest.
         configured: What the user has set; it wins.
+        sandbox: Where an interpreter is tried: whoever made the checkout may have put it there.
 
     Raises:
-        ToolFailure: The configured interpreter does not exist.
+        ToolFailure: The configured interpreter does not exist, or there is no sandbox.
     """
     if configured is not None:
         path = configured.expanduser()
@@ -55,18 +57,38 @@ def find_python(root: Path, configured: Path | None) -> Path:
             raise ToolFailure(
                 f"The configured Python {configured} does not exist. Set it to the path of an interpreter."
             )
+        if brought_along(root, path):
+            raise ToolFailure(
+                f"The configured Python {configured} is a file of the repository itself, so whoever wrote the "
+                "repository decides what it does. Set it to an interpreter that you have installed."
+            )
         return path
     for name in (".venv", "venv"):
         path = root / name / "bin" / "python"
         if path.is_file():
             command = [str(path), "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('pytest') is None)"]
-            try:
-                found = processes.run(command, cwd=root, env=processes.clean_env(), timeout=60)
-            except ToolFailure:  # an environment whose interpreter is gone
-                continue
+            if not path.resolve().is_file() or brought_along(root, root / name):
+                continue  # its interpreter is gone, or it is the repository's own and not the user's
+            found = processes.run(
+                command,
+                cwd=Path("/"),
+                env=processes.clean_env(),
+                timeout=60,
+                reach=Reach(python=path),
+                sandbox=sandbox,
+            )
             if found.exit_code == 0:
                 return path
     return Path(sys.executable)
+
+
+def brought_along(root: Path, path: Path) -> bool:
+    """Whether a file, or something in a folder, is under version control, and so not made by the user."""
+    from .git_command import attempt
+
+    if not path.is_relative_to(root):
+        return False
+    return bool(attempt(root, "ls-files", "-z", "--", path.relative_to(root).as_posix()).stdout)
 
 
 def own_names(root: Path, roots: Sequence[Path]) -> tuple[list[str], dict[str, list[str]]]:

@@ -31,7 +31,13 @@ BY_GATES = frozenset({"docs", "infra"})
 
 
 def acceptance_command(
-    folder: Path, tasks: list[str], *, feature: str | None = None, json: bool = False, no_color: bool = False
+    folder: Path,
+    tasks: list[str],
+    *,
+    feature: str | None = None,
+    sandbox: str | None = None,
+    json: bool = False,
+    no_color: bool = False,
 ) -> int:
     """Run the tests on a copy of the checkout as it is now, and build the table. Writes nothing.
 
@@ -51,8 +57,8 @@ def acceptance_command(
             where=documents.spec.path if documents.spec else documents.directory,
             mend="Write `- **FR-001**: …`, `- **SC-001**: …` and numbered Given/When/Then scenarios of a story.",
         )
-    settings = settings_for(root, {})
-    with scratch_tree(repo, root) as worktree, Bench(root, settings) as bench:
+    settings = settings_for(root, {"sandbox": sandbox})
+    with scratch_tree(repo, root) as worktree, Bench(root, settings, worktree) as bench:
         evidence = task_evidence(repo, git.head(repo), documents)
         run_gates(repo, documents, evidence, worktree, bench, settings)
         run = bench.run_tests(worktree)

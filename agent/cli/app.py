@@ -34,6 +34,10 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on s
 Repo = Annotated[Path, typer.Option("--repo", "-C", help="The repository (default: where you are).")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")]
 Stories = Annotated[list[str] | None, typer.Option("--story", "-s", help="Only this user story (repeat).")]
+Sandbox = Annotated[
+    str | None,
+    typer.Option(help="auto, bubblewrap, landlock, or off: the project's code can then do all that you can do."),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]
 
 
@@ -62,6 +66,7 @@ def run(
         bool, typer.Option("--dry-run", help="Show what would be done and where; change nothing.")
     ] = False,
     record: Annotated[Path | None, typer.Option(help="Keep every exchange with the model in this file.")] = None,
+    sandbox: Sandbox = None,
     json: Json = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the summary.")] = False,
@@ -78,6 +83,7 @@ def run(
         "attempts": attempts,
         "drafts": drafts,
         "record": record,
+        "sandbox": sandbox,
     }
     raise typer.Exit(
         run_command(
@@ -128,6 +134,7 @@ def verify(
     kfp_versions: Annotated[
         str, typer.Option(help="Compile under these versions of kfp as well, such as 2.14.6,2.16.1.")
     ] = "",
+    sandbox: Sandbox = None,
     json: Json = False,
     no_color: NoColor = False,
     repo: Repo = Path(),
@@ -136,12 +143,21 @@ def verify(
     if acceptance:
         from .acceptance import acceptance_command
 
-        raise typer.Exit(acceptance_command(repo, tasks or [], feature=feature, json=json, no_color=no_color))
+        raise typer.Exit(
+            acceptance_command(repo, tasks or [], feature=feature, sandbox=sandbox, json=json, no_color=no_color)
+        )
     from .verify import verify_command
 
     raise typer.Exit(
         verify_command(
-            repo, tasks or [], feature=feature, base=base, kfp_versions=kfp_versions, json=json, no_color=no_color
+            repo,
+            tasks or [],
+            feature=feature,
+            base=base,
+            kfp_versions=kfp_versions,
+            sandbox=sandbox,
+            json=json,
+            no_color=no_color,
         )
     )
 

@@ -79,6 +79,7 @@ def _all(root: Path, probe: bool, model: str | None, base_url: str | None, timeo
         yield Check(name="settings", state="fail", detail=error.what, mend=error.mend)
         return
     yield Check(name="settings", state="ok", detail=_sources(top or root))
+    yield _sandbox(settings)
     yield _pytest(top or root, settings)
     yield from _cache(settings)
     yield from _model(settings.model_copy(update={"model_timeout": min(settings.model_timeout, timeout)}), probe)
@@ -142,19 +143,39 @@ def _sources(root: Path) -> str:
     return ", ".join(said) or "all defaults"
 
 
+def _sandbox(settings: Settings) -> Check:
+    from ...tools.sandbox import describe
+
+    name = "sandbox"
+    try:
+        sandbox = settings.open_sandbox()
+    except UserError as error:
+        return Check(name=name, state="fail", detail=error.what, mend=error.mend)
+    if settings.sandbox == "off":
+        mend = "Take KFPILOT_SANDBOX=off away, unless this machine or container is thrown away afterwards."
+        return Check(name=name, state="warn", detail="off: the project's code can do all that you can do", mend=mend)
+    return Check(name=name, state="ok", detail=describe(sandbox))
+
+
 def _pytest(root: Path, settings: Settings) -> Check:
     from ...tools import processes
     from ...tools.pytest_run import find_python
+    from ...tools.sandbox import Reach
 
     name = "pytest"
     try:
-        python = find_python(root, settings.python)
+        sandbox = settings.open_sandbox()
+        python = find_python(root, settings.python, sandbox)
         done = processes.run(
             [str(python), "-c", "import pytest; print(pytest.__version__)"],
-            cwd=root,
+            cwd=Path("/"),
             env=processes.clean_env(),
             timeout=60,
+            reach=Reach(python=python),
+            sandbox=sandbox,
         )
+    except UserError:
+        return Check(name=name, state="warn", detail="not tried: there is no sandbox")
     except (ToolFailure, KfpilotError, OSError) as error:
         return Check(name=name, state="fail", detail=str(error), mend="Name the interpreter with KFPILOT_PYTHON.")
     if done.exit_code != 0:

@@ -35,7 +35,7 @@ def diff_ir_command(
     except ToolFailure:
         raise UserError(f"there is no commit {base}", where=root, mend="Name a branch, a tag or a commit.") from None
     console = console_for(no_color)
-    with scratch_tree(repo, root) as tree, Bench(root, settings_for(root, {})) as bench:
+    with scratch_tree(repo, root) as tree, Bench(root, settings_for(root, {}), tree) as bench:
         files = changed_code(tree, start, relative(paths, folder, root))
         old = compiled_at(bench, repo, start, files)
         new = {module.path: module for module in compile_in(bench, tree, [f for f in files if (tree / f).is_file()])}

@@ -134,8 +134,11 @@ def compiled_lint(root: Path, paths: list[Path], settings: Settings, chosen: Lin
         for project in projects_of(root, names) if not settings.source_roots else []:
             roots += [item for item in find_source_roots(project) if item not in roots]
         asked[:] = names
+        sandbox = settings.open_sandbox()
         try:
-            with KfpChecker(find_python(root, settings.python)) as checker:
+            # The checkout is the user's: its code is looked at and may change nothing.
+            python = find_python(root, settings.python, sandbox)
+            with KfpChecker(python, sandbox=sandbox, places=[root], writes=False) as checker:
                 return checker.check(root, names, source_roots=roots, timeout=settings.gate_timeout, ir=True)
         except ToolFailure as failure:
             why.append(str(failure))

@@ -39,6 +39,7 @@ def verify_command(
     feature: str | None = None,
     base: str | None = None,
     kfp_versions: str = "",
+    sandbox: str | None = None,
     json: bool = False,
     no_color: bool = False,
 ) -> int:
@@ -47,11 +48,11 @@ def verify_command(
     root = git.root_of(repo)
     documents = find_feature(repo, feature)
     planned = planned_tasks(documents, tasks)
-    settings = settings_for(root, {})
+    settings = settings_for(root, {"sandbox": sandbox})
     console = console_for(no_color)
     verdicts: list[Verdict] = []
     versions = versions_of(kfp_versions)
-    with scratch_tree(repo, root) as worktree, Bench(root, settings) as bench:
+    with scratch_tree(repo, root) as worktree, Bench(root, settings, worktree) as bench:
         for task in planned:
             if not json:
                 console.print(f"{task.id} {task.title}", markup=False, style="bold", soft_wrap=not console.is_terminal)

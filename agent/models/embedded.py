@@ -131,7 +131,7 @@ class Server:
         with self.log.open("ab") as out:
             self._log_start = out.tell()
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "kfpilot.agent.models.llama_child"],
+                [sys.executable, "-P", "-m", "kfpilot.agent.models.llama_child"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=out,

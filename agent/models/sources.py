@@ -216,7 +216,7 @@ def pip_download(requirement: str, folder: Path) -> Path:
         SourceFailed: There is no pip, or it fails.
     """
     if importlib.util.find_spec("pip") is not None:
-        pip = [sys.executable, "-m", "pip"]
+        pip = [sys.executable, "-P", "-m", "pip"]
     elif found := shutil.which("pip") or shutil.which("pip3"):
         pip = [found]
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from ...tools.component_envs import folder_of
 from ...tools.kfp_check import KfpChecker, KfpModule
 from ...tools.kfp_local import LocalRun, LocalRunner
 from ...tools.mutation_run import MutationRunner
@@ -17,7 +18,8 @@ class Bench:
 
     Args:
         root: The user's repository; its interpreter is used, its files are not.
-        settings: Time limits, the interpreter and source roots if the user set them.
+        settings: Time limits, the sandbox, the interpreter and source roots if the user set them.
+        worktree: Where the work lies, if it is known: the checker then starts with it in sight.
 
     Attributes:
         baseline: The tests on the tree the current task starts from. A test that passed there must pass still.
@@ -26,11 +28,17 @@ class Bench:
         local_done: Runs on this machine by the digest of what was run.
     """
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, worktree: Path | None = None) -> None:
         self.settings = settings
-        self.python = find_python(root, settings.python)
-        self.checker = KfpChecker(self.python)
-        self.mutation = MutationRunner(self.python)
+        self.sandbox = settings.open_sandbox()
+        self.python = find_python(root, settings.python, self.sandbox)
+        self.checker = KfpChecker(
+            self.python,
+            sandbox=self.sandbox,
+            places=[worktree] if worktree else [],
+            read=[folder_of(settings.cache_dir)],
+        )
+        self.mutation = MutationRunner(self.python, self.sandbox)
         self.baseline: TestRun | None = None
         self.latest: TestRun | None = None
         self.base_modules: dict[tuple[str, str], KfpModule] = {}
@@ -53,6 +61,7 @@ class Bench:
             timeout=self.settings.gate_timeout,
             coverage=coverage,
             extra=self.settings.test_command,
+            sandbox=self.sandbox,
         )
 
     def local_runner(self) -> LocalRunner:

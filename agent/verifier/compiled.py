@@ -49,7 +49,7 @@ def compiled_at(bench: Bench, repo: Repo, commit: str, paths: Iterable[str]) -> 
         if len(bench.base_modules) > KEPT:
             bench.base_modules.clear()
             missing = wanted
-        with checked_out(repo, commit) as tree:
+        with checked_out(repo, commit, bench.checker.territory.shown) as tree:
             for module in compile_in(bench, tree, missing):
                 bench.base_modules[commit, module.path] = module
     return {path: bench.base_modules[commit, path] for path in wanted}
@@ -61,9 +61,9 @@ def compile_in(bench: Bench, tree: Path, paths: list[str]) -> list[KfpModule]:
 
 
 @contextmanager
-def checked_out(repo: Repo, commit: str) -> Iterator[Path]:
-    """A scratch worktree of a commit, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="kfpilot-base-") as folder:
+def checked_out(repo: Repo, commit: str, folder_of_checker: Path) -> Iterator[Path]:
+    """A scratch worktree of a commit, where the checker can read it, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="kfpilot-base-", dir=folder_of_checker) as folder:
         tree = Path(folder) / "tree"
         git.add_worktree(repo, tree, commit)
         try:

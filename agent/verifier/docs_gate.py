@@ -27,6 +27,7 @@ def gate_docs_run(ctx: GateContext) -> GateResult:
             page,
             source_roots=ctx.bench.source_roots,
             timeout=min(TIMEOUT, ctx.bench.settings.gate_timeout),
+            sandbox=ctx.bench.sandbox,
         )
         for result in results:
             counts["run"] += result.outcome != "not run"

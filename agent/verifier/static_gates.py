@@ -149,7 +149,7 @@ def gate_python(ctx: GateContext) -> GateResult:
             failures.append(f"{path}:{line or 1}: does not parse: {getattr(error, 'msg', error)}")
     if failures or not paths:
         return result("python", failures, "no Python file changed")
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--output-format=concise"]
+    command = [sys.executable, "-P", "-m", "ruff", "check", "--isolated", "--no-cache", "--output-format=concise"]
     command += ["--select=E9,F63,F7,F82", "--", *paths]
     done = processes.run(command, cwd=ctx.worktree, env=processes.clean_env(), timeout=60)
     if done.exit_code:

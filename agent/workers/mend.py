@@ -28,7 +28,7 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     mended = call_python_func(imports_into_components(own_imports(root, text)), components)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
-    ruff = [sys.executable, "-m", "ruff"]
+    ruff = [sys.executable, "-P", "-m", "ruff"]
     env = processes.clean_env()
     processes.run(
         [*ruff, "check", "--no-cache", "--quiet", "--fix-only", "--select=F401,I001", "--", path],

@@ -192,7 +192,7 @@ def drive(
         with ExitStack() as stack:
             handle = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
             worker = worker_for(handle, settings)
-            bench = stack.enter_context(Bench(place.root, settings))
+            bench = stack.enter_context(Bench(place.root, settings, place.worktree))
             run = Run(
                 repo=repo,
                 place=place,

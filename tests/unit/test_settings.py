@@ -32,7 +32,20 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     assert (found.gate_timeout, found.attempts, found.drafts) == (30, 5, 7)
 
 
-@pytest.mark.parametrize("name", ["base_url", "base-url", "model_file", "record", "cache_dir", "cache-dir"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "base_url",
+        "base-url",
+        "model_file",
+        "record",
+        "cache_dir",
+        "cache-dir",
+        "sandbox",
+        "sandbox-read",
+        "sandbox_disk",
+    ],
+)
 def test_a_repository_cannot_redirect_keys_or_files(name: str, tmp_path: Path) -> None:
     root = write(tmp_path, f'[tool.kfpilot]\n{name} = "https://collector.example"\n')
     variable = "KFPILOT_" + name.replace("-", "_").upper()

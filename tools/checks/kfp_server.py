@@ -41,6 +41,9 @@ def neighbour(name: str) -> Any:
     return module
 
 
+LEFTOVERS = neighbour("leftovers")
+
+
 def child(work: Any, request: dict[str, Any], start: int, answers: int, output: int, seconds: float) -> None:
     """Do the items of a request from number `start` on, one answer line each. Runs in the fork, never returns."""
     os.setsid()
@@ -136,6 +139,7 @@ def kill(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+    LEFTOVERS.sweep()
 
 
 def answer(work: Any, request: dict[str, Any], private: tuple[int, int]) -> dict[str, Any]:

@@ -74,8 +74,8 @@ Compare = Callable[[str, str | None], list[IrChange]]
 
 
 @pytest.fixture(scope="module")
-def checker() -> Iterator[KfpChecker]:
-    with KfpChecker(Path(sys.executable)) as checker:
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KfpChecker]:
+    with KfpChecker(Path(sys.executable), places=[tmp_path_factory.getbasetemp()]) as checker:
         yield checker
 
 

@@ -68,8 +68,8 @@ def write(root: Path, **files: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def checker() -> Iterator[KfpChecker]:
-    with KfpChecker() as started:
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KfpChecker]:
+    with KfpChecker(places=[tmp_path_factory.getbasetemp()]) as started:
         yield started
 
 

@@ -18,8 +18,8 @@ RULES = ["K04", "K10", "K11", "K12", "K13", "K14", "K15"]
 
 
 @pytest.fixture(scope="module")
-def checker() -> Iterator[KfpChecker]:
-    with KfpChecker() as started:
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KfpChecker]:
+    with KfpChecker(places=[tmp_path_factory.getbasetemp()]) as started:
         yield started
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from kfpilot.tools.errors import ToolFailure
 from kfpilot.tools.pytest_run import TestRun, find_python, find_source_roots, outcomes, regressions, run_pytest
+from kfpilot.tools.sandbox import Sandbox
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +25,9 @@ def project(root: Path, files: dict[str, str]) -> Path:
 
 
 def run(root: Path, *targets: str, **options: object) -> TestRun:
-    return run_pytest(PYTHON, root, targets, timeout=options.pop("timeout", 60), **options)
+    # A checkout beside the root is only there to be found where the user has let the project's code see it.
+    sandbox = Sandbox(read=(root.parent,)) if root.name == "worktree" else None
+    return run_pytest(PYTHON, root, targets, timeout=options.pop("timeout", 60), sandbox=sandbox, **options)
 
 
 @pytest.fixture(scope="module")

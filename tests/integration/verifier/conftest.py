@@ -26,9 +26,9 @@ LIGHT = [word for name in ("hypothesispytest", "syrupy", "anyio") for word in ("
 
 
 @pytest.fixture(scope="module")
-def checker() -> Iterator[KfpChecker]:
+def checker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KfpChecker]:
     """One process that has imported kfp, for all tests here."""
-    with KfpChecker(Path(sys.executable)) as made:
+    with KfpChecker(Path(sys.executable), places=[tmp_path_factory.getbasetemp()]) as made:
         yield made
 
 

@@ -79,8 +79,9 @@ TEST = "tests/test_keep.py"
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[tuple[KfpChecker, MutationRunner]]:
-    with KfpChecker(Path(sys.executable)) as checker, MutationRunner(Path(sys.executable)) as mutation:
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[KfpChecker, MutationRunner]]:
+    places = [tmp_path_factory.getbasetemp()]
+    with KfpChecker(Path(sys.executable), places=places) as checker, MutationRunner(Path(sys.executable)) as mutation:
         yield checker, mutation
 
 

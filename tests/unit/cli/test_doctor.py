@@ -155,3 +155,21 @@ def test_model_pull_prints_the_path_of_what_is_there(repo: Path, tmp_path: Path)
 def test_every_command_has_an_example(command: str) -> None:
     result = run(command, "--help", app=model_app)
     assert result.exit_code == 0 and f"Example: kfpilot model {command}" in result.output
+
+
+def test_the_sandbox_is_named_and_its_absence_ends_in_a_mend(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kfpilot.tools import sandbox
+
+    monkeypatch.setattr(sandbox, "obstacle", lambda name: "" if name == "landlock" else "bwrap is not installed")
+    status, detail, _ = state(diagnose(repo, probe=False), "sandbox")
+    assert status == "ok"
+    assert "no network" in detail
+    monkeypatch.setenv("KFPILOT_SANDBOX", "off")
+    assert state(diagnose(repo, probe=False), "sandbox")[0] == "warn"
+    monkeypatch.setenv("KFPILOT_SANDBOX", "auto")
+    monkeypatch.setattr(sandbox, "obstacle", lambda name: "not here")
+    found = diagnose(repo, probe=False)
+    status, detail, mend = state(found, "sandbox")
+    assert (status, found.exit_code) == ("fail", 2)
+    assert "landlock: not here" in detail
+    assert "--sandbox=off" in mend
