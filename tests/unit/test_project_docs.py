@@ -9,6 +9,7 @@ from kfpilot.tools.text_checks import markdown_problems
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md", "docs/settings.md", "docs/verification.md"]
+PAGES += ["docs/git-safety.md", "THREAT_MODEL.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
