@@ -16,10 +16,7 @@ MOST = 20
 _YOUR = r"(?:your|the|all|any|these|those|previous|prior|earlier|above|preceding|system|other|existing)"
 _RULES = r"(?:instructions?|rules?|prompts?|directions?|guidelines?|guardrails?|constraints?|restrictions?)"
 _AGENT = r"(?:ai|llm|model|agent|assistant|copilot|bot|claude|gpt|chatgpt|kfpilot|verifier|reviewer)"
-_MODEL = (
-    r"(?:ai|llm|language model|ai agent|ai assistant|coding agent|coding assistant|automated agent|copilot|claude"
-    r"|chatgpt)"
-)
+_MODEL = r"(?:ai|llm|language model|(?:ai|coding|automated) (?:agent|assistant)|copilot|claude|chatgpt)"
 
 DROP, SPEAKER, SPEAKS = "asks to drop the rules", "plays another speaker", "speaks to a model"
 TICK, SECRETS, ACTION = "asks for a tick that was not earned", "asks for secrets", "asks for what no tool here does"
@@ -30,7 +27,7 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
         DROP,
         "ignore|disregard|forget|override|bypass|skip|drop|discard",
         rf"\b(?:ignore|disregard|forget|override|bypass|skip|drop|discard)\s+(?:\w+\s+){{0,2}}?{_YOUR}\s+"
-        rf"(?:\w+\s+){{0,3}}?{_RULES}\b",
+        rf"(?:(?!and\b|or\b)\w+\s+){{0,3}}?{_RULES}\b",
     ),
     (
         DROP,
@@ -62,6 +59,7 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
         rf"\b(?:note|message|instructions?|attention|important|dear|hey|hello)\b[\s,:(]*(?:to|for)?\s*"
         rf"(?:the|any|all|every)?\s*{_MODEL}s?\b(?:\s+\w+)?\s*[:,!)]",
     ),
+    (SPEAKS, ":", rf"^\W*{_MODEL}s?\s*:\s*(?:you|please|do|never|always|ignore|write|run|when|if)\b"),
     (
         SPEAKS,
         "if you are|when you are|any|every|all",
@@ -105,8 +103,9 @@ PATTERNS: tuple[tuple[str, str, str], ...] = (
     (
         SILENCE,
         "not|n't|never",
-        r"\b(?:do not|don't|never)\s+(?:tell|inform|mention|reveal|report|show)\b[^.\n]{0,30}"
-        r"\b(?:the )?(?:user|human|developer|operator|reviewer)s?\b",
+        r"\b(?:do not|don't|never)\s+(?:(?:tell|inform|alert|notify)\s+|(?:mention|reveal|report|show)\s+"
+        r"(?:this|it|that|these|them|anything)\b[^.\n]{0,20}\bto\s+)(?:the\s+|a\s+|any\s+)?"
+        r"(?:user|human|developer|operator|reviewer|maintainer)s?\b",
     ),
     (MARKS, "<<<|>>>", r"^\s*(?:<<<|>>>)\s*(?:[a-z]+ )?[0-9a-f]{8,}\s*$"),
     (HIDDEN, "", "[\u202a-\u202e\u2066-\u2069\U000e0020-\U000e007f]"),

@@ -103,6 +103,12 @@ def make_repository(tmp_path: Path) -> MakeRepository:
     return make
 
 
+@pytest.fixture
+def feature_documents() -> dict[str, str]:
+    """The files that every repository of `make_repository` has."""
+    return dict(FILES)
+
+
 class ScriptedRuns:
     """Runs of the feature of a real repository; only the model is a fake, whose answers are queued."""
 

@@ -13,6 +13,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "AGENTS.md",
     "CHANGELOG.md",
+    "THREAT_MODEL.md",
     *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
 ]
 
