@@ -264,7 +264,8 @@ def work(plan: Plan, overrides: dict[str, object], look: Look, *, out: Path | No
         sys.stdout.write(night.model_dump_json(indent=2) + "\n")
         return code
     console = look.console
-    console.print(f"\n{in_short(night)}.", markup=False, soft_wrap=True)
+    said = f"{in_short(night)}." if night.items else "Nothing to do: no feature has open tasks."
+    console.print(f"\n{said}", markup=False, soft_wrap=True)
     for item in night.items:
         if item.person:
             console.print(f"  {item.entry.name} needs a person: {item.person}", markup=False, soft_wrap=True)

@@ -68,7 +68,7 @@ def in_repository(repo: Any, branch: str, base: str, title: str, body: str, labe
             if closed.head.sha == tip:
                 return str(closed.html_url)
         pull = repo.create_pull(base=base, head=branch, title=title, body=body)
-    elif (pull.title, pull.body) != (title, body):
+    elif body and (pull.title, pull.body) != (title, body):
         pull.edit(title=title, body=body)
     ensure_label(repo, label)
     issue = pull.as_issue()

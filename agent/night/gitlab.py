@@ -20,11 +20,12 @@ def push_options(item: Item, title: str, body: str, base: str) -> list[str]:
     """
     label = label_of(item)
     other = PARTLY_LABEL if label == VERIFIED_LABEL else VERIFIED_LABEL
+    description = [f"merge_request.description={one_option(body)}"] if body else []
     return [
         "merge_request.create",
         f"merge_request.target={base}",
         f"merge_request.title={one_option(title)}",
-        f"merge_request.description={one_option(body)}",
+        *description,
         f"merge_request.label={label}",
         f"merge_request.unlabel={other}",
     ]

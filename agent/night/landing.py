@@ -198,10 +198,12 @@ def title_of(item: Item) -> str:
 
 
 def body_of(item: Item) -> str:
-    """The run's report, in front of it what a reviewer must know."""
+    """The run's report, in front of it what a reviewer must know; empty if the report is not on this machine."""
     from ..reports.markdown import render
 
-    text = render(item.report) if item.report else ""
+    if item.report is None:
+        return ""  # Worked elsewhere: what the pull request says already stands.
+    text = render(item.report)
     head = (
         "" if item.state in ("verified", "done") else f"> **Not all of it is verified.** {item.person or item.why}\n\n"
     )

@@ -17,6 +17,7 @@ from ..settings import Settings
 from ..workflow.driver import NothingToDo, implement
 from ..workflow.place import Request
 from .landing import land_item, send_early, sync
+from .merging import waits_for_merge
 from .meter import Meter, night_over
 from .models import Entry, Item, Night
 from .persons import needs_person
@@ -73,7 +74,10 @@ def work_item(night: Night, item: Item, settings_of: Callable[[Entry], Settings]
     try:
         if may_begin(night, item):
             sync(night, item)
-            run_item(night, item, settings_of(item.entry), listener)
+            if waits_for_merge(item.entry):
+                item.state, item.why = "done", "all of it is verified on its branch, which waits to be merged"
+            else:
+                run_item(night, item, settings_of(item.entry), listener)
     except (KeyboardInterrupt, Interrupted):
         night.state = "interrupted"
         item.state, item.why = "interrupted", "stopped; the next night goes on with it"
@@ -189,6 +193,8 @@ def finish(night: Night) -> None:
     for item in night.items:
         if item.state == "pending":
             item.why = night.message or "not reached"
+        elif item.state == "running":
+            item.state, item.why = "interrupted", "stopped; the next night goes on with it"
     if night.state == "running":
         night.state = "finished"
     night.ended = time.time()

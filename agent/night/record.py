@@ -81,7 +81,7 @@ def begin(
     """
     items = [Item(entry=entry) for entry in entries]
     before = None if fresh else latest(home)
-    if before is not None and before.state == "running" and time.time() - before.started < TOO_OLD:
+    if before is not None and goes_on(before, entries):
         for number, item in enumerate(items):
             known = next((old for old in before.items if same(old.entry, item.entry)), None)
             if known is not None:
@@ -90,13 +90,19 @@ def begin(
                 items[number] = known.model_copy(update={"entry": item.entry, "state": state})
         return before.model_copy(
             update={
-                "items": items, "budget": budget, "deadline": deadline, "landing": landing,
+                "home": home, "items": items, "budget": budget, "deadline": deadline, "landing": landing,
                 "sessions": before.sessions + 1,
             }
         )  # fmt: skip
     return Night(
         id=new_run_id(), home=home, started=time.time(), deadline=deadline, budget=budget, landing=landing, items=items
     )
+
+
+def goes_on(before: Night, entries: list[Entry]) -> bool:
+    """Whether a night was killed, lately, and all its features are wanted again: else its summary would lose some."""
+    young = before.state == "running" and time.time() - before.started < TOO_OLD
+    return young and all(any(same(item.entry, entry) for entry in entries) for item in before.items)
 
 
 def same(one: Entry, other: Entry) -> bool:

@@ -115,6 +115,18 @@ def test_a_partly_verified_feature_says_so_until_it_is_whole(village: Village, b
     assert len(tips(village.root, bare, branch="kfpilot/002-b")) == 1
 
 
+def test_a_night_on_another_machine_keeps_what_the_pull_request_says(
+    village: Village, bare: Path, github: FakeGitHub, tmp_path: Path
+) -> None:
+    assert village.night(*PULL) == 0
+    body = github.pulls[0]["body"]
+    other = Village(tmp_path / "other", village.records, village.answer)
+    git(tmp_path, "clone", "--quiet", str(bare), "other")
+    assert other.night(*PULL) == 0
+    assert other.states() == {"001-a": "done"}
+    assert (len(github.pulls), github.pulls[0]["body"]) == (1, body)
+
+
 def test_what_a_person_closed_stays_closed(village: Village, github: FakeGitHub) -> None:
     assert village.night(*PULL) == 0
     github.pulls[0]["state"] = "closed"

@@ -232,3 +232,33 @@ def test_a_page_that_passes_later_goes_on_in_the_next_night(village: Village) ->
     )
     assert village.night() == 0
     assert village.states() == {"001-a": "verified"}
+
+
+def test_what_is_done_waits_for_its_merge_while_main_moves_on(village: Village) -> None:
+    village.add("001-a")
+    village.backlog({"001-a": ""})
+    assert village.night() == 0
+    (village.root / "other.txt").write_text("x")
+    village.commit()
+    assert village.night() == 0
+    item = village.latest().items[0]
+    assert (item.state, item.person) == ("done", "") and "waits to be merged" in item.why
+    # A task more is work that cannot begin before somebody has merged.
+    tasks = village.root / "specs/001-a/tasks.md"
+    tasks.write_text(tasks.read_text() + "- [ ] T002 Describe the price in docs/more.md\n")
+    village.commit()
+    assert village.night() == 1
+    assert "git merge kfpilot/001-a" in village.latest().items[0].person
+
+
+def test_a_killed_night_goes_on_only_with_all_its_features(village: Village) -> None:
+    village.add("001-a")
+    village.add("002-b")
+    village.backlog({"001-a": "", "002-b": ""})
+    assert village.night() == 0
+    file = max((village.root / ".kfpilot/nights").iterdir()) / "nightly.json"
+    killed = json.loads(file.read_text()) | {"state": "running"}
+    file.write_text(json.dumps(killed))
+    assert village.night("--only", "001-a") == 0
+    assert len(list((village.root / ".kfpilot/nights").iterdir())) == 2
+    assert json.loads(file.read_text())["state"] == "running"
