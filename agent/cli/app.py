@@ -34,6 +34,12 @@ Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on s
 Repo = Annotated[Path, typer.Option("--repo", "-C", help="The repository (default: where you are).")]
 Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")]
 Stories = Annotated[list[str] | None, typer.Option("--story", "-s", help="Only this user story (repeat).")]
+WordsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Your words from this file (- is standard input); they may begin with the feature: 001 only US1."
+    ),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]
 
 
@@ -54,6 +60,10 @@ def run(
     worker: Annotated[str | None, typer.Option(help="auto, tool (calls tools) or draft (for small models).")] = None,
     attempts: Annotated[int | None, typer.Option(help="Attempts a task, tool worker (default 3).")] = None,
     drafts: Annotated[int | None, typer.Option(help="Drafts a task, draft worker (default 8).")] = None,
+    words_file: WordsFile = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it in the background and return; see status, report and cancel.")
+    ] = False,
     land: Annotated[
         bool, typer.Option("--land", help="Fast-forward your branch to the verified work at the end.")
     ] = False,
@@ -83,6 +93,7 @@ def run(
         run_command(
             repo, feature, words or [], tasks=task or [], stories=story or [], overrides=settings, land=land,
             resume=resume, dry_run=dry_run, json=json, plain=plain, quiet=quiet, no_color=no_color,
+            words_file=words_file, detach=detach,
         )
     )  # fmt: skip
 
@@ -95,6 +106,7 @@ def plan(
         list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")
     ] = None,
     story: Stories = None,
+    words_file: WordsFile = None,
     no_llm: Annotated[bool, typer.Option("--no-llm", help="Only what the documents say; no model is asked.")] = False,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Model of the planner agent.")] = None,
     json: Json = False,
@@ -107,7 +119,7 @@ def plan(
     raise typer.Exit(
         plan_command(
             repo, feature, words or [], tasks=task or [], stories=story or [], no_llm=no_llm, model=model, json=json,
-            no_color=no_color,
+            no_color=no_color, words_file=words_file,
         )
     )  # fmt: skip
 
@@ -308,6 +320,18 @@ def register_doctor() -> None:
 
 
 register_doctor()
+
+
+def register_ways_in() -> None:
+    """Commands for assistants; light to import as well."""
+    from .init import init
+
+    app.command(
+        epilog="Examples:  kfpilot init --assistant claude   ·   kfpilot init --mcp   ·   kfpilot init --check"
+    )(init)
+
+
+register_ways_in()
 
 
 def version_callback(value: bool) -> None:
