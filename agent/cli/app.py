@@ -325,10 +325,14 @@ register_doctor()
 def register_ways_in() -> None:
     """Commands for assistants; light to import as well."""
     from .init import init
+    from .mcp import cancel, mcp
 
     app.command(
         epilog="Examples:  kfpilot init --assistant claude   ·   kfpilot init --mcp   ·   kfpilot init --check"
     )(init)
+
+    app.command(epilog="Examples:  kfpilot mcp   ·   kfpilot mcp --http --token-file ~/.kfpilot-token")(mcp)
+    app.command(epilog="Examples:  kfpilot cancel   ·   kfpilot cancel 20261125-0315")(cancel)
 
 
 register_ways_in()
