@@ -34,13 +34,14 @@ def merged(text: str | None, file: McpFile, path: Path, *, force: bool = False) 
         The text, unchanged if there is a note.
     """
     entry = entry_for(file)
+    by_hand = f'add to "{file.key}" by hand: {json.dumps({NAME: entry})}'
+    if file.kind == "opencode" and path.with_suffix(".jsonc").exists():
+        return text or "", f"opencode.jsonc is there; {by_hand}"
     if text is None or not text.strip():
         return dumped({file.key: {NAME: entry}}, "  "), ""
-    twin = path.with_suffix(".jsonc")
     content, servers = tables(text, file)
-    if servers is None or (file.kind == "opencode" and twin.exists()):
-        shown = json.dumps({NAME: entry})
-        return text, f'not plain JSON that kfpilot could put its entry in; add to "{file.key}" by hand: {shown}'
+    if servers is None:
+        return text, f"not plain JSON that kfpilot could put its entry in; {by_hand}"
     if servers.get(NAME) == entry:
         return text, ""
     if NAME in servers and not force:

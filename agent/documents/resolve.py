@@ -107,7 +107,7 @@ def leading_feature(root: Path, words: str) -> tuple[str | None, str]:
         The feature's folder name and the rest; None and all of the words if they begin with no feature.
     """
     first, *rest = words.split(maxsplit=1) or [""]
-    word, root = first.strip("\"'`").rstrip("/,:"), root.resolve()
+    word, root = first.strip("\"'`,:").rstrip("/"), root.resolve()
     matches = [
         feature
         for feature in list_features(root)

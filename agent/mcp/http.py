@@ -82,6 +82,8 @@ def bind(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        # From here on requests wait; whoever reads the address may use it at once.
+        listening.listen(128)
     except (OSError, OverflowError) as error:
         listening.close()
         raise UserError(
