@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK
 from ..reports.find import find_run
-from ..reports.status import RunStatus, Status, status_of
+from ..reports.status import RunStatus, Status
 from ..reports.summarise import summarise
-from ..reports.words import OUTCOMES, bare, plural
+from ..reports.words import OUTCOMES, bare, one_line, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+UNFINISHED = {
+    None: "not finished: it is running now, or was killed",
+    True: "working in the background",
+    False: "not finished: its process has ended",
+}
+"""What is said of a run that has not come to its end, by what is known of its process."""
 
 
 def report_command(root: Path, console: Console, run: str | None = None, *, as_json: bool = False) -> int:
@@ -55,7 +63,9 @@ def status_command(root: Path, console: Console, *, as_json: bool = False) -> in
         console: Where to print; its file takes the JSON.
         as_json: Print `Status` as JSON.
     """
-    status = status_of(root)
+    from ..workflow.background import full_status
+
+    status = full_status(root)
     if as_json:
         console.file.write(json.dumps(status.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
@@ -89,12 +99,14 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
     if run.outcome == "unreadable":
         yield f"  run {run.id}: its journal cannot be read"
         return
-    outcome = "not finished: it is running now, or was killed" if run.outcome == "unfinished" else OUTCOMES[run.outcome]
+    outcome = UNFINISHED[run.working] if run.outcome == "unfinished" else OUTCOMES[run.outcome]
+    if run.message:
+        outcome += f" ({bare(one_line(run.message))})"
     yield f"  run {run.id} ({when}): {outcome}; {run.verified} of {run.tasks} verified"
     if run.not_verified:
         yield "    not verified: " + ", ".join(run.not_verified[:10]) + (" …" if len(run.not_verified) > 10 else "")
     if run.unmerged and not run.landed:
         yield f"    verified on {run.branch}, not merged here: {', '.join(run.unmerged[:10])}"
         yield f"    merge:  git merge --ff-only {shlex.quote(run.branch)}"
-    if run.resume:
+    if run.resume and not run.working:
         yield f"    go on:  {run.resume}"

@@ -24,7 +24,7 @@ from ..assistants.known import COMMANDS
 from ..documents import leading_feature
 from ..errors import EXIT_OK, KfpilotError, ToolFailure
 from ..planner.models import ExecutionPlan
-from ..reports.status import Status, status_of
+from ..reports.status import Status
 from ..workflow import background
 from ..workflow.place import Request
 from . import resources, runs
@@ -126,7 +126,7 @@ def add_reading(server: MCPServer[Any], options: Options) -> None:
 
     def list_features() -> Status:
         """List the features of the repository: open and ticked tasks, the latest run of each, and how to go on."""
-        return status_of(root)
+        return background.full_status(root)
 
     def plan_feature(feature: Feature = None, words: Words = "", tasks: Ids = [], stories: Ids = []) -> ExecutionPlan:  # noqa: B006
         """Show what a run would do: waves of tasks with role, files, gates; what is left out; warnings. No model."""

@@ -21,6 +21,8 @@ class RunStatus(BaseModel):
 
     id: str
     outcome: str
+    working: bool | None = Field(default=None, description="Whether its process runs; None when that is not known")
+    message: str = ""
     started: float | None = None
     active: float
     branch: str = ""

@@ -18,10 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...tools import detached, git
 from ..errors import Interrupted, KfpilotError, ToolFailure, UserError
 from ..reports.find import JOURNAL, runs_folder
+from ..reports.status import RunStatus, Status, status_of
 from ..reports.write import write_whole
 from ..settings import load_settings
 from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
-from .place import Request, new_run_id, records
+from .place import RECORDS, Request, new_run_id, records
 
 START = 4.0
 """Seconds that a start waits for the child to have its place, or to say why not."""
@@ -67,6 +68,7 @@ class Background(BaseModel):
 
     def save(self) -> None:
         """Keep it; whole or not at all, since the other process may be reading."""
+        records(self.root)
         self.file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.file, self.model_dump_json(indent=2) + "\n")
         self.file.chmod(0o600)
@@ -74,7 +76,7 @@ class Background(BaseModel):
 
 def file_of(root: Path, run: str) -> Path:
     """The record of a run's process."""
-    return records(root) / "background" / f"{run}.json"
+    return root / RECORDS / "background" / f"{run}.json"
 
 
 def start(folder: Path, request: Request, overrides: dict[str, object], *, resume: bool = False) -> Background:
@@ -91,25 +93,46 @@ def start(folder: Path, request: Request, overrides: dict[str, object], *, resum
 
     Raises:
         UserError: It cannot start: no such feature, another run is working, a bad setting. Nothing is left running.
-        NothingToDo: There is no open task.
     """
     repo = open_checkout(folder)
     root = git.root_of(repo)
     feature = find_feature(repo, request.feature).name
     given = {key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()}
     load_settings(root, **given)
+    # Before the lock as well: a child that is about to take it must not find it taken by us.
+    refuse_second(root)
     with one_run(root):
+        refuse_second(root)
         run = unfinished(root, feature).name if resume else new_run_id()
-    job = Background(
-        run=run, feature=feature, root=root, resume=resume, started=time.time(),
-        request=request.model_copy(update={"feature": feature, "run": run}),
-        overrides={key: value for key, value in given.items() if value is not None},
-    )  # fmt: skip
-    job.save()
+        job = Background(
+            run=run,
+            feature=feature,
+            root=root,
+            request=request.model_copy(update={"feature": feature, "run": run}),
+            overrides={key: value for key, value in given.items() if value is not None},
+            resume=resume,
+            started=time.time(),
+        )
+        job.save()
     # -P: no module of the user's repository stands in for one of ours.
     command = [sys.executable, "-P", "-m", "kfpilot.agent.workflow.background", str(job.file)]
     job.pid = detached.start(command, cwd=Path.cwd(), log=job.log)
     return wait_for_start(job)
+
+
+def refuse_second(root: Path) -> None:
+    """Until the child has the lock itself, its record stands for it.
+
+    Raises:
+        UserError: A run is working in the background.
+    """
+    for job in list_background(root):
+        if job.working:
+            raise UserError(
+                f"another run is working on this repository: {job.run} of {job.feature}, in the background",
+                where=root,
+                mend="Wait for it (`kfpilot status`), or stop it: kfpilot cancel",
+            )
 
 
 def wait_for_start(job: Background) -> Background:
@@ -127,6 +150,8 @@ def wait_for_start(job: Background) -> Background:
     now = load(job.root, job.run) or job
     now.pid = job.pid
     if not alive and now.exit_code is None:
+        now.exit_code, now.message = 1, "the run's process ended at once"
+        now.save()
         raise UserError("the run's process ended at once", where=now.log, mend="Its output is there.")
     if now.exit_code and size_of(record / JOURNAL) == before:
         raise UserError(now.message)
@@ -147,9 +172,33 @@ def load(root: Path, run: str) -> Background | None:
 
 def list_background(root: Path) -> list[Background]:
     """All of them, the latest first."""
-    folder = records(root) / "background"
+    folder = root / RECORDS / "background"
     found = [load(root, file.stem) for file in folder.glob("*.json")] if folder.is_dir() else []
     return sorted((job for job in found if job), key=lambda job: job.started, reverse=True)
+
+
+def full_status(root: Path) -> Status:
+    """Where the features stand, with what is known of processes: which run works, which never came to its start."""
+    status = status_of(root)
+    jobs: dict[str, Background] = {}
+    for job in list_background(root):
+        jobs.setdefault(job.feature, job)
+    for feature in status.features:
+        job, run = jobs.get(feature.feature), feature.run
+        if job is None:
+            continue
+        if run is not None and run.id == job.run:
+            run.working = job.working if run.outcome == "unfinished" else None
+        elif (run is None or run.active < job.started) and (job.working or job.exit_code):
+            feature.run = RunStatus(
+                id=job.run,
+                outcome="unfinished" if job.working else "error",
+                working=job.working,
+                message=job.message,
+                started=job.started,
+                active=job.started,
+            )
+    return status
 
 
 def cancel(root: Path, run: str | None = None) -> Background:

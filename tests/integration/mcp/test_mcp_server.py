@@ -263,6 +263,8 @@ def test_a_run_that_cannot_open_its_model_says_why(root: Path) -> None:
             return
         ended = await until_end(client, began.structured_content["run"])
         assert ended["state"] == "error" and "none.jsonl" in ended["message"]
+        (feature,) = (await ask(client, "list_features"))["features"]
+        assert feature["run"]["outcome"] == "error"
 
     talk(in_memory(root, model="replay:none.jsonl"), scenario)
 
@@ -332,7 +334,7 @@ class TestAgainstAnEndpoint:
         assert begun.returncode == 0, begun.stderr
         run = json.loads(begun.stdout)["run"]
         assert hanging.asked.wait(90)
-        assert run in kfpilot("status").stdout
+        assert f"run {run}" in (shown := kfpilot("status").stdout) and "working in the background" in shown
         stopped = kfpilot("cancel", run[:12])
         assert stopped.returncode == 0 and "--resume" in stopped.stdout
         for _ in range(200):
@@ -341,5 +343,33 @@ class TestAgainstAnEndpoint:
                 break
             time.sleep(0.1)
         assert job["exit_code"] == 130
+        assert "interrupted" in (shown := kfpilot("status").stdout) and "--resume" in shown
         again = kfpilot("cancel")
         assert again.returncode == 2 and "no run is working in the background" in again.stderr
+
+
+def test_a_verification_that_nobody_waits_for_leaves_nothing(make_repository: Callable[..., Path]) -> None:
+    slow = {"tests/test_price.py": "import time\n\n\ndef test_slow():\n    time.sleep(100)\n    assert True\n"}
+    root = make_repository(TASKS, slow)
+
+    def worktrees() -> int:
+        done = subprocess.run(["git", "worktree", "list"], cwd=root, capture_output=True, text=True)
+        return len(done.stdout.splitlines())
+
+    async def scenario(client: Client) -> None:
+        begun = anyio.Event()
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            if worktrees() == 2:
+                begun.set()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: client.call_tool("verify", {"tasks": ["T003"]}, progress_callback=progress))
+            with anyio.fail_after(60):
+                await begun.wait()
+            group.cancel_scope.cancel()
+        with anyio.fail_after(40):
+            while worktrees() > 1:
+                await anyio.sleep(0.1)
+
+    talk(in_memory(root), scenario)
