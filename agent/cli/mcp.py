@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,11 @@ def mcp(
 
         serve(server, port, token_file)
     else:
+        from ..mcp.children import leave
+
+        # The loop would wait for the thread that reads standard input, and that ends only with the client.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, leave)
         server.run()
 
 

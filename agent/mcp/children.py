@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,11 +15,13 @@ from typing import Any
 import anyio
 from anyio.abc import ByteReceiveStream, Process
 
-from ..errors import UserError
+from ..errors import Interrupted, UserError
 from ..reports.words import bare, one_line
 
 LIMIT = 8_000_000
 """Bytes that a command may print."""
+
+_living: set[Process] = set()
 
 Tell = Callable[[float, str], Awaitable[None]]
 """Is told of progress: the number of lines so far (with a fraction for time that passes), and the line."""
@@ -43,6 +47,7 @@ async def run_json(
     # -P: no module of the user's repository stands in for one of ours.
     command = [sys.executable, "-P", "-m", "kfpilot.agent.cli", arguments[0], "--json", "-C", str(root), *arguments[1:]]
     process = await anyio.open_process(command, cwd=root, stdin=subprocess.DEVNULL, start_new_session=True)
+    _living.add(process)
     out, told = bytearray(), bytearray()
     try:
         with anyio.move_on_after(timeout) as scope:
@@ -107,6 +112,15 @@ async def end(process: Process) -> None:
             process.kill()
             await process.wait()
         await process.aclose()
+    _living.discard(process)
+
+
+def leave(number: int, frame: object) -> None:
+    """A handler of signals: end at once, telling the commands that still run to stop. Runs go on."""
+    for process in list(_living):
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    os._exit(Interrupted.exit_code)
 
 
 def bare_lines(text: str) -> str:

@@ -184,9 +184,9 @@ def full_status(root: Path) -> Status:
     for job in list_background(root):
         jobs.setdefault(job.feature, job)
     for feature in status.features:
-        job, run = jobs.get(feature.feature), feature.run
-        if job is None:
+        if feature.feature not in jobs:
             continue
+        job, run = jobs[feature.feature], feature.run
         if run is not None and run.id == job.run:
             run.working = job.working if run.outcome == "unfinished" else None
         elif (run is None or run.active < job.started) and (job.working or job.exit_code):
