@@ -70,11 +70,11 @@ __all__ = [
 ]
 
 
-def open_repo(path: Path) -> Repo:
-    """Open the repository that a folder lies in.
+def top_of(path: Path) -> Path:
+    """The top of the checkout that a folder lies in; it may have no commit yet.
 
     Raises:
-        ToolFailure: There is none, it is bare, has no commit yet, or git refuses to touch it.
+        ToolFailure: There is none, it is bare, or git refuses to touch it.
     """
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
@@ -82,7 +82,16 @@ def open_repo(path: Path) -> Repo:
     where = attempt(folder, "rev-parse", "--show-toplevel")
     if where.returncode:
         raise ToolFailure(_why_not(folder, reason(where)))
-    top = Path(text(where.stdout).rstrip("\n"))
+    return Path(text(where.stdout).rstrip("\n"))
+
+
+def open_repo(path: Path) -> Repo:
+    """Open the repository that a folder lies in.
+
+    Raises:
+        ToolFailure: There is none, it is bare, has no commit yet, or git refuses to touch it.
+    """
+    top = top_of(path)
     if attempt(top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").returncode:
         raise ToolFailure(
             f"The repository {top} has no commit yet, so there is nothing to start from. "

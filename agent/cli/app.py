@@ -38,6 +38,12 @@ Sandbox = Annotated[
     str | None,
     typer.Option(help="auto, bubblewrap, landlock, or off: the project's code can then do all that you can do."),
 ]
+WordsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Your words from this file (- is standard input); they may begin with the feature: 001 only US1."
+    ),
+]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]
 
 
@@ -58,6 +64,10 @@ def run(
     worker: Annotated[str | None, typer.Option(help="auto, tool (calls tools) or draft (for small models).")] = None,
     attempts: Annotated[int | None, typer.Option(help="Attempts a task, tool worker (default 3).")] = None,
     drafts: Annotated[int | None, typer.Option(help="Drafts a task, draft worker (default 8).")] = None,
+    words_file: WordsFile = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start it in the background and return; see status, report and cancel.")
+    ] = False,
     land: Annotated[
         bool, typer.Option("--land", help="Fast-forward your branch to the verified work at the end.")
     ] = False,
@@ -89,6 +99,7 @@ def run(
         run_command(
             repo, feature, words or [], tasks=task or [], stories=story or [], overrides=settings, land=land,
             resume=resume, dry_run=dry_run, json=json, plain=plain, quiet=quiet, no_color=no_color,
+            words_file=words_file, detach=detach,
         )
     )  # fmt: skip
 
@@ -101,6 +112,7 @@ def plan(
         list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")
     ] = None,
     story: Stories = None,
+    words_file: WordsFile = None,
     no_llm: Annotated[bool, typer.Option("--no-llm", help="Only what the documents say; no model is asked.")] = False,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Model of the planner agent.")] = None,
     json: Json = False,
@@ -113,7 +125,7 @@ def plan(
     raise typer.Exit(
         plan_command(
             repo, feature, words or [], tasks=task or [], stories=story or [], no_llm=no_llm, model=model, json=json,
-            no_color=no_color,
+            no_color=no_color, words_file=words_file,
         )
     )  # fmt: skip
 
@@ -324,6 +336,22 @@ def register_doctor() -> None:
 
 
 register_doctor()
+
+
+def register_ways_in() -> None:
+    """Commands for assistants; light to import as well."""
+    from .init import init
+    from .mcp import cancel, mcp
+
+    app.command(
+        epilog="Examples:  kfpilot init --assistant claude   ·   kfpilot init --mcp   ·   kfpilot init --check"
+    )(init)
+
+    app.command(epilog="Examples:  kfpilot mcp   ·   kfpilot mcp --http --token-file ~/.kfpilot-token")(mcp)
+    app.command(epilog="Examples:  kfpilot cancel   ·   kfpilot cancel 20261125-0315")(cancel)
+
+
+register_ways_in()
 
 
 def version_callback(value: bool) -> None:

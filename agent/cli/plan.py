@@ -16,6 +16,7 @@ from ..reports.words import bare, one_line, plural
 from ..workflow.driver import find_feature, open_checkout, selection_of
 from ..workflow.place import Request
 from .common import console_for, settings_for
+from .words import words_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,10 +33,12 @@ def plan_command(
     model: str | None = None,
     json: bool = False,
     no_color: bool = False,
+    words_file: Path | None = None,
 ) -> int:
     """Print the plan; asks the planner agent only if it can help and `no_llm` is off."""
     repo = open_checkout(folder)
     root = git.root_of(repo)
+    feature, words = words_of(root, feature, words, words_file)
     documents = find_feature(repo, feature)
     request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories)
     plan = build_plan(documents, selection_of(request, documents))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..workflow.driver import NothingToDo, find_feature, implement, open_checkou
 from ..workflow.place import Request, branch_of, choose_start
 from .common import console_for, settings_for
 from .model import download_progress
+from .words import words_of
 
 
 def run_command(
@@ -31,14 +33,19 @@ def run_command(
     plain: bool = False,
     quiet: bool = False,
     no_color: bool = False,
+    words_file: Path | None = None,
+    detach: bool = False,
 ) -> int:
     """Implement a feature; returns the exit code. With `json` standard output carries events only."""
     repo = open_checkout(folder)
     root = git.root_of(repo)
+    feature, words = words_of(root, feature, words, words_file)
     settings = settings_for(root, overrides)
     request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories, land=land)
     if dry_run:
         return dry(folder, request, json=json, no_color=no_color)
+    if detach:
+        return in_background(folder, request, overrides, resume=resume, json=json)
     console = console_for(no_color, stderr=json)
     display = choose_display(console, json=json, plain=plain, quiet=quiet)
     code, failure = EXIT_OK, None
@@ -56,6 +63,22 @@ def run_command(
     if failure:
         print(f"kfpilot: {failure}", file=sys.stderr)
     return code
+
+
+def in_background(folder: Path, request: Request, overrides: dict[str, object], *, resume: bool, json: bool) -> int:
+    """Start the run in a process of its own and say how to follow and to stop it."""
+    from ..workflow.background import start
+
+    job = start(folder, request, overrides, resume=resume)
+    if json:
+        told = job.model_dump(mode="json", include={"run", "feature", "pid", "exit_code", "message"})
+        sys.stdout.write(jsonlib.dumps(told, indent=2) + "\n")
+    elif job.exit_code == EXIT_OK and job.message:
+        print(job.message)
+    else:
+        print(f"run {job.run} of {job.feature} works in the background")
+        print(f"follow:  kfpilot status      stop:  kfpilot cancel {job.run}")
+    return EXIT_OK
 
 
 def any_run(root: Path, feature: str) -> bool:

@@ -54,7 +54,10 @@ def verify_command(
     versions = versions_of(kfp_versions)
     with scratch_tree(repo, root) as worktree, Bench(root, settings, worktree) as bench:
         for task in planned:
-            if not json:
+            if json:
+                # Who reads the JSON may still want to see that it goes on.
+                print(f"{task.id} {task.title}", file=sys.stderr, flush=True)
+            else:
                 console.print(f"{task.id} {task.title}", markup=False, style="bold", soft_wrap=not console.is_terminal)
             verdicts.append(judge(repo, documents, task, worktree, base, bench, settings))
             if not json:

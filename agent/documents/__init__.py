@@ -3,7 +3,7 @@
 from .feature import load_feature
 from .models import Feature, Plan, Spec, Task, TaskList
 from .plan import parse_plan, parse_plan_text
-from .resolve import list_features, resolve_feature
+from .resolve import leading_feature, list_features, resolve_feature
 from .spec import parse_spec, parse_spec_text
 from .tasks import parse_tasks, parse_tasks_text
 from .tick import retarget, tick, tickable
@@ -14,6 +14,7 @@ __all__ = [
     "Spec",
     "Task",
     "TaskList",
+    "leading_feature",
     "list_features",
     "load_feature",
     "parse_plan",

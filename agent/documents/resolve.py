@@ -93,6 +93,29 @@ def resolve_feature(root: Path, hint: str | None, env: Mapping[str, str], branch
     return _only_one(root, features)
 
 
+def leading_feature(root: Path, words: str) -> tuple[str | None, str]:
+    """The feature that a user's words begin with, and the words after it.
+
+    Only what surely names one counts: `001`, `001-late-orders`, `late-orders` or `specs/001-late-orders`, as the
+    folder is called; "3 retries" is no feature.
+
+    Args:
+        root: The repository.
+        words: What the user wrote, such as `001 only US1`.
+
+    Returns:
+        The feature's folder name and the rest; None and all of the words if they begin with no feature.
+    """
+    first, *rest = words.split(maxsplit=1) or [""]
+    word, root = first.strip("\"'`,:").rstrip("/"), root.resolve()
+    matches = [
+        feature
+        for feature in list_features(root)
+        if word in (feature.name, _number_of(feature.name), _slug(feature.name), _relative(feature, root))
+    ]
+    return (matches[0].name, "".join(rest).strip()) if word and len(matches) == 1 else (None, words.strip())
+
+
 def _by_hint(root: Path, hint: str, features: Sequence[Path]) -> Path:
     looks_like_path = "/" in hint or "\\" in hint or hint.startswith((".", "~")) or hint.endswith(".md")
     # Features first: a folder named "1" in the current directory is not what `1` means.

@@ -34,6 +34,8 @@ class Request(BaseModel):
     land: bool = False
     after: list[str] = []
     """Branches that the run builds on, if they are ahead of HEAD."""
+    run: str = ""
+    """The new run's id, if whoever starts it has to know it beforehand."""
 
 
 class Place(BaseModel):
@@ -133,7 +135,7 @@ def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Plac
     root = git.root_of(repo)
     branch = branch_of(feature.name)
     start = choose_start(repo, branch, request.after)
-    run = new_run_id()
+    run = request.run or new_run_id()
     home = cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12]
     for stale in git.list_worktrees(repo):
         # Only one run works on a repository at a time; one that broke off gets a new worktree when it goes on.

@@ -1,4 +1,4 @@
-"""Every command of the README is run in a copy of the example, unless the page says why not."""
+"""Every command of the README and of the tutorials is run in a copy of the example, unless the page says why not."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK = re.compile(
     r"(?:<!-- not run: (?P<why>.+?) -->\n)?^```(?P<kind>bash|sh|console)\n(?P<text>.*?)^```$", re.M | re.S
 )
-NEEDS_MORE = ("make ", "kfpilot run ", "kfpilot report", "python -m pip ")
-"""Beginnings of the commands that may be left out: they need a model, a network or a finished run."""
+PAGES = ["README.md", "docs/ide.md"]
+NEEDS_MORE = ("make ", "kfpilot run ", "kfpilot report", "python -m pip ", "kfpilot mcp --http")
+"""Beginnings of the commands that may be left out: they need a model, a network or a finished run, or never end."""
+WITH_A_RUN = ("kfpilot status", "kfpilot cancel")
+"""Those that may be left out as well where the same block starts a run."""
 
 
 class Block(NamedTuple):
+    page: str
     line: int
     kind: str
     text: str
@@ -31,11 +35,19 @@ class Block(NamedTuple):
 
 
 def blocks() -> list[Block]:
-    """The page's blocks of commands."""
-    return [
-        Block(PAGE[: found.start("kind")].count("\n") + 1, found["kind"], found["text"], found["why"])
-        for found in BLOCK.finditer(PAGE)
-    ]
+    """The pages' blocks of commands."""
+    found = []
+    for page in PAGES:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for match in BLOCK.finditer(text):
+            line = text[: match.start("kind")].count("\n") + 1
+            found.append(Block(page, line, match["kind"], match["text"], match["why"]))
+    return found
+
+
+def name_of(block: Block) -> str:
+    """For the names of the tests."""
+    return f"{block.page}:{block.line}"
 
 
 def steps(block: Block) -> list[tuple[str, list[str]]]:
@@ -74,7 +86,7 @@ def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", command], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("block", RUN, ids=lambda block: f"line{block.line}")
+@pytest.mark.parametrize("block", RUN, ids=name_of)
 def test_the_commands_do_what_the_page_shows(block: Block, example: Path) -> None:
     for command, expected in steps(block):
         done = shell(command, example)
@@ -86,12 +98,17 @@ def test_the_commands_do_what_the_page_shows(block: Block, example: Path) -> Non
             assert not start or any(
                 real.startswith(start) if line.endswith("…") else real == start for real in lines
             ), f"{command}: the page shows {line!r}, the output is\n{done.stdout}"
+    if "kfpilot init" in block.text:
+        # What it wrote is all that may be new; it takes that back itself.
+        shell("kfpilot init --remove --mcp", example)
     assert subprocess.run(["git", "status", "--short"], cwd=example, capture_output=True, text=True).stdout == ""
 
 
-@pytest.mark.parametrize("block", NOT_RUN, ids=lambda block: f"line{block.line}")
+@pytest.mark.parametrize("block", NOT_RUN, ids=name_of)
 def test_only_what_needs_more_than_this_machine_is_left_out(block: Block) -> None:
-    assert [command for command, _ in steps(block) if not command.startswith(NEEDS_MORE)] == []
+    commands = [command for command, _ in steps(block)]
+    allowed = NEEDS_MORE + (WITH_A_RUN if any(command.startswith("kfpilot run ") for command in commands) else ())
+    assert [command for command in commands if not command.startswith(allowed)] == []
 
 
 def test_commands_that_need_a_model_name_real_options() -> None:

@@ -6,9 +6,10 @@ import io
 import json
 
 import pytest
-from kfpilot.agent.cli.report import report_command, status_command, status_of
+from kfpilot.agent.cli.report import report_command, status_command
 from kfpilot.agent.errors import UserError
 from kfpilot.agent.reports.markdown import render
+from kfpilot.agent.reports.status import status_of
 from kfpilot.agent.reports.summarise import summarise
 from rich.console import Console
 

@@ -1,0 +1,1 @@
+"""Command files and MCP configuration for the coding assistants that people use."""

@@ -1,0 +1,5 @@
+"""`python -m kfpilot.agent.cli`: the program without its console script."""
+
+from .app import main
+
+main()

@@ -1,0 +1,1 @@
+"""The MCP server: kfpilot's tools, prompts and resources for a coding assistant."""

@@ -1,0 +1,256 @@
+"""Runs in a process of their own, which goes on when whoever started it is gone: an assistant, a terminal.
+
+What to do goes to the child as a file, so that nobody's words pass through a shell or stand in the list of processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...tools import detached, git
+from ..errors import Interrupted, KfpilotError, ToolFailure, UserError
+from ..reports.find import JOURNAL, runs_folder
+from ..reports.status import RunStatus, Status, status_of
+from ..reports.write import write_whole
+from ..settings import load_settings
+from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
+from .place import RECORDS, Request, new_run_id, records
+
+START = 4.0
+"""Seconds that a start waits for the child to have its place, or to say why not."""
+
+
+BEGIN = 30.0
+"""Seconds within which a child surely has written its id, or never will."""
+
+
+class Background(BaseModel):
+    """A run in the background: what it is to do, its process, and how that ended."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    run: str
+    feature: str
+    root: Path
+    request: Request
+    overrides: dict[str, Any] = Field(default={}, description="Settings that win over environment and pyproject.toml")
+    resume: bool = False
+    pid: int = 0
+    started: float = 0.0
+    exit_code: int | None = Field(default=None, description="None until the process has ended in order")
+    message: str = ""
+
+    @property
+    def file(self) -> Path:
+        """Where it is kept."""
+        return file_of(self.root, self.run)
+
+    @property
+    def log(self) -> Path:
+        """What the process printed: usually nothing."""
+        return self.file.with_suffix(".log")
+
+    @property
+    def working(self) -> bool:
+        """Whether its process runs."""
+        if self.pid == 0:
+            # Only just started: the child has not written its id yet.
+            return self.exit_code is None and time.time() - self.started < BEGIN
+        return self.exit_code is None and detached.is_alive(self.pid, str(self.file))
+
+    def save(self) -> None:
+        """Keep it; whole or not at all, since the other process may be reading."""
+        records(self.root)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.file, self.model_dump_json(indent=2) + "\n")
+        self.file.chmod(0o600)
+
+
+def file_of(root: Path, run: str) -> Path:
+    """The record of a run's process."""
+    return root / RECORDS / "background" / f"{run}.json"
+
+
+def start(folder: Path, request: Request, overrides: dict[str, object], *, resume: bool = False) -> Background:
+    """Start a run, or go on with the one that broke off, in a process of its own.
+
+    Args:
+        folder: A folder in the user's repository.
+        request: What to do; with `resume`, only its feature matters.
+        overrides: Settings from the command line; None means not given.
+        resume: Go on with the latest unfinished run of the feature.
+
+    Returns:
+        The run, a few seconds after its start at the latest; its journal may not be there yet.
+
+    Raises:
+        UserError: It cannot start: no such feature, another run is working, a bad setting. Nothing is left running.
+    """
+    repo = open_checkout(folder)
+    root = git.root_of(repo)
+    feature = find_feature(repo, request.feature).name
+    given = {key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()}
+    load_settings(root, **given)
+    # Before the lock as well: a child that is about to take it must not find it taken by us.
+    refuse_second(root)
+    with one_run(root):
+        refuse_second(root)
+        run = unfinished(root, feature).name if resume else new_run_id()
+        job = Background(
+            run=run,
+            feature=feature,
+            root=root,
+            request=request.model_copy(update={"feature": feature, "run": run}),
+            overrides={key: value for key, value in given.items() if value is not None},
+            resume=resume,
+            started=time.time(),
+        )
+        job.save()
+    # -P: no module of the user's repository stands in for one of ours.
+    command = [sys.executable, "-P", "-m", "kfpilot.agent.workflow.background", str(job.file)]
+    job.pid = detached.start(command, cwd=Path.cwd(), log=job.log)
+    return wait_for_start(job)
+
+
+def refuse_second(root: Path) -> None:
+    """Until the child has the lock itself, its record stands for it.
+
+    Raises:
+        UserError: A run is working in the background.
+    """
+    for job in list_background(root):
+        if job.working:
+            raise UserError(
+                f"another run is working on this repository: {job.run} of {job.feature}, in the background",
+                where=root,
+                mend="Wait for it (`kfpilot status`), or stop it: kfpilot cancel",
+            )
+
+
+def wait_for_start(job: Background) -> Background:
+    """Wait until the child has its place, or has failed; it writes its own record from then on."""
+    record = runs_folder(job.root) / job.run
+    before = size_of(record / JOURNAL)
+    deadline = time.monotonic() + START
+    alive = True
+    while alive and time.monotonic() < deadline:
+        begun = size_of(record / JOURNAL) > before if job.resume else (record / "run.json").exists()
+        if begun:
+            break
+        time.sleep(0.05)
+        alive = detached.is_alive(job.pid, str(job.file))
+    now = load(job.root, job.run) or job
+    now.pid = job.pid
+    if not alive and now.exit_code is None:
+        now.exit_code, now.message = 1, "the run's process ended at once"
+        now.save()
+        raise UserError("the run's process ended at once", where=now.log, mend="Its output is there.")
+    if now.exit_code and size_of(record / JOURNAL) == before:
+        raise UserError(now.message)
+    return now
+
+
+def size_of(file: Path) -> int:
+    """Bytes; 0 when it is not there."""
+    return file.stat().st_size if file.exists() else 0
+
+
+def load(root: Path, run: str) -> Background | None:
+    """The record of a run's process; None if the run was not started in the background."""
+    with contextlib.suppress(OSError, ValidationError):
+        return Background.model_validate_json(file_of(root, run).read_text(encoding="utf-8"))
+    return None
+
+
+def list_background(root: Path) -> list[Background]:
+    """All of them, the latest first."""
+    folder = root / RECORDS / "background"
+    found = [load(root, file.stem) for file in folder.glob("*.json")] if folder.is_dir() else []
+    return sorted((job for job in found if job), key=lambda job: job.started, reverse=True)
+
+
+def full_status(root: Path) -> Status:
+    """Where the features stand, with what is known of processes: which run works, which never came to its start."""
+    status = status_of(root)
+    jobs: dict[str, Background] = {}
+    for job in list_background(root):
+        jobs.setdefault(job.feature, job)
+    for feature in status.features:
+        if feature.feature not in jobs:
+            continue
+        job, run = jobs[feature.feature], feature.run
+        if run is not None and run.id == job.run:
+            run.working = job.working if run.outcome == "unfinished" else None
+        elif (run is None or run.active < job.started) and (job.working or job.exit_code):
+            feature.run = RunStatus(
+                id=job.run,
+                outcome="unfinished" if job.working else "error",
+                working=job.working,
+                message=job.message,
+                started=job.started,
+                active=job.started,
+            )
+    return status
+
+
+def cancel(root: Path, run: str | None = None) -> Background:
+    """Tell a run in the background to stop: what is verified until then stays, and it can be gone on with.
+
+    Args:
+        root: The repository.
+        run: The run's id or its beginning; None is the one that is working.
+
+    Raises:
+        UserError: No such run is working in the background.
+    """
+    for job in list_background(root):
+        if job.run.startswith(run or "") and detached.stop(job.pid if job.exit_code is None else 0, str(job.file)):
+            return job
+    which = f"run {run} is" if run else "no run is"
+    raise UserError(
+        f"{which} {'not ' if run else ''}working in the background",
+        where=root,
+        mend="See `kfpilot status`. A run in a terminal ends with Ctrl-C there.",
+    )
+
+
+def main(file: Path) -> int:
+    """The child: carries the run out and writes down how it ended."""
+    signal.signal(signal.SIGTERM, on_terminate)
+    job = Background.model_validate_json(file.read_text(encoding="utf-8"))
+    job.pid = os.getpid()
+    try:
+        job.save()
+        settings = load_settings(job.root, **job.overrides)
+        job.exit_code = implement(job.root, job.request, settings, [], resume=job.resume)
+    except NothingToDo as end:
+        job.exit_code, job.message = 0, str(end)
+    except KeyboardInterrupt:
+        job.exit_code, job.message = Interrupted.exit_code, "stopped"
+    except KfpilotError as error:
+        job.exit_code, job.message = error.exit_code, str(error)
+    except ToolFailure as error:
+        job.exit_code, job.message = 1, str(error)
+    except Exception as error:
+        job.exit_code, job.message = 1, f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        job.save()
+    return job.exit_code
+
+
+def on_terminate(number: int, frame: object) -> None:
+    """As Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

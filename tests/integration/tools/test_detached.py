@@ -1,0 +1,44 @@
+"""Processes that outlive their parent."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from kfpilot.tools import detached
+from kfpilot.tools.errors import ToolFailure
+
+MARK = "mark-of-this-test"
+
+
+def until(condition: object, seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():  # type: ignore[operator]
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_it_lives_until_it_is_stopped_and_is_not_taken_for_another(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "out"
+    code = f"import time; print('here', flush=True); time.sleep(60)  # {MARK}"
+    pid = detached.start([sys.executable, "-c", code], cwd=tmp_path, log=log)
+    assert until(lambda: log.exists() and log.read_text() == "here\n")
+    assert log.stat().st_mode & 0o077 == 0
+    assert os.getsid(pid) == pid != os.getsid(0)
+    assert detached.is_alive(pid, MARK)
+    # The same number with another command line is somebody else: it is not stopped.
+    assert not detached.is_alive(pid, "another mark") and not detached.stop(pid, "another mark")
+    assert not detached.is_alive(0, "")
+    assert detached.stop(pid, MARK)
+    assert until(lambda: not detached.is_alive(pid, MARK))
+    assert not detached.stop(pid, MARK)
+
+
+def test_what_cannot_be_started(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailure, match="no-such-program"):
+        detached.start(["no-such-program"], cwd=tmp_path, log=tmp_path / "log")
