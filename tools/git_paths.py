@@ -25,6 +25,8 @@ class PathHistory(BaseModel):
         reason: Why it is not, for a person.
         added: Path -> the latest commit (abbreviated) that added it.
         deleted: Path -> the latest commit that deleted it.
+        latest: Path -> the number of the latest commit that touched it; 0 is the newest commit of all.
+        first: Path -> the number of the oldest commit that added it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -33,6 +35,8 @@ class PathHistory(BaseModel):
     reason: str = ""
     added: dict[str, str] = Field(default_factory=dict)
     deleted: dict[str, str] = Field(default_factory=dict)
+    latest: dict[str, int] = Field(default_factory=dict)
+    first: dict[str, int] = Field(default_factory=dict)
 
 
 def path_history(root: Path) -> PathHistory:
@@ -48,20 +52,25 @@ def path_history(root: Path) -> PathHistory:
         return PathHistory(reason="the repository has no commit yet")
     # `-c`: a merge is compared with all its parents, so that a file that only the merge brought in counts too.
     done = attempt(
-        root, "log", "--all", "HEAD", "--no-renames", "-c", "--diff-filter=AD", "--name-status", "-z", "--no-ext-diff",
+        root, "log", "--all", "HEAD", "--no-renames", "-c", "--name-status", "-z", "--no-ext-diff",
         f"--format={COMMIT}%h", "--", env=OFFLINE,
     )  # fmt: skip
     history = PathHistory()
-    commit = ""
+    commit, number = "", -1
     parts = iter(text(done.stdout).split("\0"))
     for part in parts:
         part = part.removeprefix("\n")
         if part.startswith(COMMIT):
-            commit = part[1:].strip()
+            commit, number = part[1:].strip(), number + 1
         elif part and commit:
             path = next(parts, "")
-            # The newest commit comes first.
-            (history.deleted if "D" in part else history.added).setdefault(path, commit)
+            # The newest commit comes first. A merge has a letter for each of its parents.
+            history.latest.setdefault(path, number)
+            if set(part) == {"D"}:
+                history.deleted.setdefault(path, commit)
+            elif "A" in part:
+                history.added.setdefault(path, commit)
+                history.first[path] = number
     if done.returncode:
         history.reason = "the history could not be read to its beginning (a partial clone?)"
     elif text(shallow.stdout).strip() == "true":
@@ -137,8 +146,8 @@ def ignored(root: Path, paths: Sequence[str]) -> set[str]:
 
 
 def changed_now(root: Path) -> set[str]:
-    """Tracked paths whose content in the checkout differs from the index."""
-    done = attempt(root, "diff-files", "--name-only", "-z", "--no-ext-diff")
+    """Tracked paths whose content in the checkout or in the index differs from the last commit."""
+    done = attempt(root, "diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "HEAD", "--")
     return set(fields(done.stdout)) if not done.returncode else set()
 
 
@@ -162,18 +171,37 @@ def commit_contents(root: Path, commits: Sequence[str]) -> dict[str, dict[str, s
     return found
 
 
-def words_ever(root: Path, words: Sequence[str], timeout_commits: int = 20_000) -> set[str] | None:
+def blobs(root: Path, ids: Iterable[str]) -> dict[str, bytes]:
+    """The contents of some objects by their id; those that are not here are left out."""
+    wanted = list(dict.fromkeys(ids))
+    found: dict[str, bytes] = {}
+    if not wanted:
+        return found
+    data = attempt(root, "cat-file", "--batch", data="\n".join(wanted).encode() + b"\n", env=OFFLINE).stdout
+    place = 0
+    while place < len(data):
+        end = data.index(b"\n", place)
+        header = data[place:end].split(b" ")
+        place = end + 1
+        if len(header) == 3 and header[2].isdigit():
+            size = int(header[2])
+            found[header[0].decode()] = data[place : place + size]
+            place += size + 1
+    return found
+
+
+def words_ever(root: Path, words: Sequence[str], most: int = 20_000) -> set[str] | None:
     """Those of some words that any commit of the history added or removed; None when it is too long to look at.
 
     Args:
         root: The top of a checkout.
         words: Identifiers.
-        timeout_commits: Histories with more commits than this are not looked at: each needs its differences read.
+        most: Histories with more commits than this are not looked at: each needs its differences read.
     """
     if not words:
         return set()
     count = attempt(root, "rev-list", "--all", "--count", "HEAD")
-    if count.returncode or int(text(count.stdout).strip() or 0) > timeout_commits:
+    if count.returncode or int(text(count.stdout).strip() or 0) > most:
         return None
     pattern = rf"(^|[^A-Za-z0-9_])({'|'.join(map(re.escape, words))})([^A-Za-z0-9_]|$)"
     done = attempt(

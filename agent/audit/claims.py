@@ -21,6 +21,7 @@ from . import words
 Kind = Literal["made", "made_in", "written", "refers", "removed"]
 """`made`: the object of "create". `made_in`: where something is created. `written`: changed, or made by a guess."""
 
+
 class FileClaim(BaseModel):
     """A file a task names."""
 
@@ -118,7 +119,12 @@ def _kind_in_details(task: Task, path: str, written: bool) -> Kind | None:
         place = detail.find(path)
         if place < 0 or _is_fragment(detail, place, path):
             continue
-        if not written or words.CHECKS.match(detail) or words.REMOVAL.search(detail[:place]) or words.MOVES.search(detail[:place]):
+        if (
+            not written
+            or words.CHECKS.match(detail)
+            or words.REMOVAL.search(detail[:place])
+            or words.MOVES.search(detail[:place])
+        ):
             return "refers"
         made = words.MADE_OBJECT.search(detail[:place]) and words.AFTER_OBJECT.match(detail[place + len(path) :])
         return "made" if made else "written"

@@ -43,6 +43,14 @@ RULES = (
         summary="A ticked task says that it removed a file, and the file is still there.",
         why="What should be gone is still used.",
     ),
+    Rule(
+        id="TICK-UNSUPPORTED",
+        name="tick-without-evidence",
+        summary="Nothing was found that shows that a ticked task was done.",
+        severity="warning",
+        why="Nobody can tell from the repository whether it was.",
+        default=False,
+    ),
 )
 
 
@@ -55,11 +63,12 @@ class Base(BaseModel):
 class Check(Base):
     """One thing that was looked at for one tick."""
 
-    rule: str = Field(description="TICK-FILE, TICK-SYMBOL, TICK-TEST, TICK-COMPILE, TICK-REMOVED, TICK-COMMIT")
+    rule: str = Field(description="TICK-FILE, TICK-SYMBOL, TICK-TEST, TICK-COMPILE, TICK-REMOVED, TICK-RECORD")
     subject: str = Field(description="The path or name it is about")
     outcome: Outcome
     message: str
     near: list[str] = Field(default=[], description="Files or names like it that do exist")
+    found: str = Field(default="", description="The file that was found for the path, relative to the repository")
     commit: str = Field(default="", description="The commit that renamed or deleted it, or that holds the task")
 
 
@@ -115,9 +124,14 @@ class Audit(Base):
         """The ticks that are surely false."""
         return [tick for feature in self.features for tick in feature.ticks if tick.verdict == "contradicted"]
 
-    def findings(self) -> list[Finding]:
-        """One finding for each thing that contradicts a tick, at the tick's line."""
-        return [
+    @property
+    def unsupported(self) -> list[TickAudit]:
+        """The ticks that nothing shows."""
+        return [tick for feature in self.features for tick in feature.ticks if tick.verdict == "unsupported"]
+
+    def findings(self, *, strict: bool = False) -> list[Finding]:
+        """One finding for each thing that contradicts a tick, at the tick's line; with `strict` the unsupported too."""
+        found = [
             Finding(
                 rule=check.rule,
                 path=tick.path,
@@ -127,6 +141,16 @@ class Audit(Base):
             for tick in self.contradicted
             for check in tick.checks
             if check.outcome == "false"
+        ]
+        return found + [
+            Finding(
+                rule="TICK-UNSUPPORTED",
+                path=tick.path,
+                line=tick.line,
+                severity="warning",
+                message=f"{tick.key} is ticked, and nothing shows that it was done: {tick.reason}",
+            )
+            for tick in (self.unsupported if strict else [])
         ]
 
 

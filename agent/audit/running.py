@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
+from ...tools import git_paths
 from ...tools.errors import ToolFailure
 from ...tools.kfp_check import KfpModule
 from ...tools.pytest_run import TestCase, TestRun
-from ...tools.python_project import own_names
+from ...tools.python_project import find_source_roots, own_names
 from ..settings import Settings
 from ..verifier.bench import Bench
 from .tree import Tree
 
+LEAST = 2.0
+"""Seconds below which nothing is started any more."""
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "pytest.ini")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 MISSING_NAME = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
@@ -40,7 +44,7 @@ class Seen(BaseModel):
 
     Attributes:
         outcome: `passed`; `failed`: surely at fault; `unclear`: it failed and the environment may be why; `nothing`:
-            there is nothing to run in it; `not_run`: it could not be run.
+            there is nothing to run in it; `skipped`: it ran none of its tests; `not_run`: it could not be run.
         message: Why.
     """
 
@@ -51,18 +55,46 @@ class Seen(BaseModel):
 
 
 class Runner:
-    """Runs tests and compiles pipelines of one repository in the project's interpreter, in its checkout.
+    """Runs tests and compiles pipelines of one repository in the project's interpreter, on a copy of its files.
 
     Args:
-        tree: The repository.
+        tree: The repository; its interpreter is used, its files are not.
+        copy: The folder that holds the copy.
         settings: Interpreter, time limit, arguments for pytest.
+        deadline: When all must be over, as `time.monotonic` counts; None for no limit.
         notes: What limits the whole audit; added to.
     """
 
-    def __init__(self, tree: Tree, settings: Settings, notes: list[str]) -> None:
+    def __init__(self, tree: Tree, copy: Path, settings: Settings, deadline: float | None, notes: list[str]) -> None:
         self.tree = tree
+        self.copy = copy
         self.settings = settings
+        self.deadline = deadline
         self.notes = notes
+
+    def bench(self, project: str) -> Bench:
+        """The interpreter of a project: its own, else the repository's, else ours; with the time that is left.
+
+        Raises:
+            ToolFailure: No time is left, or the interpreter that was set does not exist.
+        """
+        limit = self.settings.gate_timeout
+        if self.deadline is not None:
+            limit = min(limit, self.deadline - time.monotonic())
+            if limit < LEAST:
+                raise ToolFailure("the time limit is used up")
+        settings = self.settings.model_copy(update={"gate_timeout": limit})
+        bench = Bench(self.tree.root / project, settings)
+        if project and not _own_python(bench.python, self.tree.root / project, settings):
+            bench.close()
+            bench = Bench(self.tree.root, settings)
+        return bench
+
+    def roots(self, project: str) -> list[Path]:
+        """The folders of the copy that come first on the import path."""
+        if self.settings.source_roots:
+            return [self.copy / project / name for name in self.settings.source_roots]
+        return find_source_roots(self.copy / project)
 
     def project_of(self, path: str) -> str:
         """The folder a developer would run a file's tests from: the nearest above it that has a project's settings."""
@@ -72,7 +104,7 @@ class Runner:
         return ""
 
     def tests(self, paths: Iterable[str]) -> dict[str, Seen]:
-        """What each test file does. Those that fail run a second time: a test that is not sure of itself proves nothing."""
+        """What each test file does. Those that fail run again: a test that is not sure of itself proves nothing."""
         groups: dict[str, list[str]] = defaultdict(list)
         for path in sorted(set(paths)):
             groups[self.project_of(path)].append(path)
@@ -82,10 +114,10 @@ class Runner:
         return seen
 
     def _test_group(self, project: str, files: list[str]) -> dict[str, Seen]:
-        folder = self.tree.root / project
+        folder = self.copy / project
         try:
-            with Bench(folder, self.settings) as bench:
-                own = _own_python(bench.python, folder, self.settings)
+            with self.bench(project) as bench:
+                own = _own_python(bench.python, self.tree.root, self.settings)
                 run = bench.run_tests(folder, [path.removeprefix(project) for path in files])
                 first = {path: self._judge(path, project, run, own=own) for path in files}
                 again = [path for path in files if first[path].outcome == "failed"]
@@ -111,12 +143,12 @@ class Runner:
         if any(case.outcome == "passed" for case in cases):
             return Seen(outcome="passed", message=f"{sum(case.outcome == 'passed' for case in cases)} tests pass")
         if cases:
-            return Seen(outcome="not_run", message=f"its tests are {cases[0].outcome}: {cases[0].message[:150]}")
+            return Seen(outcome="skipped", message=f"its tests are {cases[0].outcome}: {cases[0].message[:150]}")
         if run.broken and not run.collected and not _collected_nothing(run):
             reason = _reason(run)
             self._note(f"tests could not be run: {reason}")
             return Seen(outcome="not_run", message=f"its tests could not be run: {reason}")
-        source = self.tree.root / path
+        source = self.copy / path
         if not holds_tests(source):
             return Seen(outcome="nothing", message="it holds no test")
         return Seen(outcome="not_run", message="pytest ran no test of it (deselected, or a setting of the project)")
@@ -136,20 +168,17 @@ class Runner:
 
     def own_module(self, dotted: str, project: str, *, missing: bool) -> bool:
         """Whether a module that an import did not find belongs to the project, and is not made by a build."""
-        folder = self.tree.root / project
-        roots = Bench.source_roots(_Roots(self.settings), folder)  # type: ignore[arg-type]
-        solid, loose = own_names(folder, roots)
+        roots = self.roots(project)
+        solid, loose = own_names(self.copy / project, roots)
         top = dotted.partition(".")[0]
         if top not in solid and top not in loose:
             return False
         if not missing:
             return True
-        from ...tools.git_paths import ignored
-
-        inside = [Path(root).relative_to(self.tree.root).joinpath(*dotted.split(".")) for root in roots]
+        inside = [root.relative_to(self.copy).joinpath(*dotted.split(".")) for root in roots]
         candidates = [f"{path.as_posix()}{end}" for path in inside for end in (".py", "/__init__.py", ".so")]
         generated = re.search(r"_pb2|_version$|_generated|\bversion$", dotted)
-        return not generated and not ignored(self.tree.root, candidates)
+        return not generated and not git_paths.ignored(self.tree.root, candidates)
 
     def modules(self, paths: Iterable[str]) -> dict[str, tuple[KfpModule | None, str]]:
         """What compiling showed of each module: the result, or why there is none."""
@@ -158,16 +187,15 @@ class Runner:
             groups[self.project_of(path)].append(path)
         found: dict[str, tuple[KfpModule | None, str]] = {}
         for project, files in groups.items():
-            folder = self.tree.root / project
+            folder = self.copy / project
             names = [path.removeprefix(project) for path in files]
             try:
-                with Bench(folder, self.settings) as bench:
-                    checked = bench.checker.check(
-                        folder, names, source_roots=bench.source_roots(folder), timeout=self.settings.gate_timeout
-                    )
+                with self.bench(project) as bench:
+                    limit = bench.settings.gate_timeout
+                    checked = bench.checker.check(folder, names, source_roots=self.roots(project), timeout=limit)
             except ToolFailure as error:
                 self._note(f"pipelines were not compiled: {error}")
-                found |= {path: (None, f"not compiled: {error}") for path in files}
+                found |= dict.fromkeys(files, (None, f"not compiled: {error}"))
                 continue
             found |= {path: (module, "") for path, module in zip(files, checked, strict=True)}
         return found
@@ -179,13 +207,6 @@ class Runner:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
-
-
-class _Roots:
-    """As much of a bench as the question for source roots needs."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
 
 
 def _own_python(python: Path, folder: Path, settings: Settings) -> bool:
@@ -223,18 +244,19 @@ def holds_tests(path: Path) -> bool:
         module = ast.parse(path.read_text(encoding="utf-8-sig"))
     except (SyntaxError, ValueError, OSError):
         return True
-    for node in ast.walk(module):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if re.match(r"_*(test|it_|should|describe|spec|check|bench)", node.name, re.I) or node.name.endswith("Test"):
-                return True
-            if isinstance(node, ast.ClassDef) and node.bases:
-                return True
-        elif isinstance(node, ast.alias) and (node.name == "*" or re.match("test", node.name, re.I)):
-            return True
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and re.match("test", node.id, re.I):
-            return True
-        elif isinstance(node, ast.Call) and re.search(r"scenarios?|globals|locals|setattr|exec", ast.unparse(node.func)):
-            return True
+    return any(_may_be_test(node) for node in ast.walk(module))
+
+
+def _may_be_test(node: ast.AST) -> bool:
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        name = re.match(r"_*(test|it_|should|describe|spec|check|bench)", node.name, re.I)
+        return bool(name) or node.name.endswith("Test") or (isinstance(node, ast.ClassDef) and bool(node.bases))
+    if isinstance(node, ast.alias):
+        return node.name == "*" or bool(re.match("test", node.name, re.I))
+    if isinstance(node, ast.Name):
+        return isinstance(node.ctx, ast.Store) and bool(re.match("test", node.id, re.I))
+    if isinstance(node, ast.Call):
+        return bool(re.search(r"scenarios?|globals|locals|setattr|exec", ast.unparse(node.func)))
     return False
 
 

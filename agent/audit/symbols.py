@@ -15,6 +15,8 @@ from .models import Check
 from .tree import SOURCE_ENDS, Tree
 
 LIMIT = 1_000_000
+LONG = 2000
+"""Lines are read that far: longer ones are generated."""
 SHORT = 4
 """Names below that many letters are part of too many others."""
 WORD = re.compile(r"[A-Za-z_]\w*")
@@ -28,13 +30,14 @@ DOCUMENTS = re.compile(r"(?:^|/)(?:specs|\.specify|\.kiro|openspec)/|\.(?:md|mdx
 
 
 class Names:
-    """Every name that the code of a repository defines or holds, read once.
+    """Every name that the code of a repository defines, read once.
 
     Args:
         tree: Its files.
+        wanted: The names whose mere occurrence matters.
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, wanted: set[str]) -> None:
         self.tree = tree
         self.defined: dict[str, list[str]] = defaultdict(list)
         self.words: dict[str, list[str]] = defaultdict(list)
@@ -48,12 +51,12 @@ class Names:
                 if path.rpartition(".")[2].lower() in SOURCE_ENDS:
                     self.unread.append(path)
                 continue
-            for word in set(WORD.findall(text)):
+            for word in wanted.intersection(WORD.findall(text)):
                 self.words[word].append(path)
             names = _python_names(text) if path.endswith(".py") else None
             self.python += names is not None
-            for name in names if names is not None else set(DEFINITION.findall(text)):
-                self.defined[name].append(path)
+            for name, line in (names if names is not None else _other_names(text)).items():
+                self.defined[name].append(f"{path}:{line}")
 
     def where(self, name: str) -> list[str]:
         """The files that define a name."""
@@ -95,7 +98,7 @@ class SymbolJudge:
     @cached_property
     def names(self) -> Names:
         """The names of the code, read when first asked for."""
-        return Names(self.tree)
+        return Names(self.tree, self.wanted)
 
     @cached_property
     def once(self) -> set[str] | None:
@@ -134,7 +137,9 @@ class SymbolJudge:
         if name in self.once:
             return _check(claim, "unknown", f"`{name}` was in the code once and is gone or renamed")
         said = near(name, self.names.defined)
-        return _check(claim, "false", f"`{name}` is defined nowhere: no file has the word, no commit ever had it.{said}")
+        return _check(
+            claim, "false", f"`{name}` is defined nowhere: no file has the word, no commit ever had it.{said}"
+        )
 
 
 def _check(claim: NameClaim, outcome: str, message: str) -> Check:
@@ -151,22 +156,31 @@ def _read(path: Path) -> str | None:
     return None if b"\0" in data else data.decode("utf-8", "replace")
 
 
-def _python_names(text: str) -> set[str] | None:
-    """What a module defines or binds, at any depth; None if it does not parse."""
+def _other_names(text: str) -> dict[str, int]:
+    """What looks like a definition in any other language, with its line."""
+    found: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        for name in DEFINITION.findall(line[:LONG]):
+            found.setdefault(name, number)
+    return found
+
+
+def _python_names(text: str) -> dict[str, int] | None:
+    """What a module defines or binds, at any depth, with its line; None if it does not parse."""
     try:
         module = parse(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError):
         return None
-    found: set[str] = set()
+    found: dict[str, int] = {}
     for node in ast.walk(module):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            found.add(node.name)
+            found.setdefault(node.name, node.lineno)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            found.setdefault(node.id, node.lineno)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            found.add(node.attr)
+            found.setdefault(node.attr, node.lineno)
         elif isinstance(node, ast.arg):
-            found.add(node.arg)
+            found.setdefault(node.arg, node.lineno)
         elif isinstance(node, ast.alias):
-            found.add((node.asname or node.name).rpartition(".")[2])
+            found.setdefault((node.asname or node.name).rpartition(".")[2], node.lineno)
     return found

@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ...tools import git_paths
+from ...tools.kfp_names import words
 
-SOURCE_ENDS = frozenset(
-    "py ipynb js jsx ts tsx mjs cjs vue svelte go rs java kt scala rb php swift cs cpp cc c h hpp dart ex exs lua sh sql"
-    " proto tf css scss html".split()
+SOURCE_ENDS = words(
+    "py ipynb js jsx ts tsx mjs cjs vue svelte go rs java kt scala rb php swift cs cpp cc c h hpp dart ex exs lua sh"
+    " sql proto tf css scss html"
 )
 MANY = 3
 """How many near names are shown."""
@@ -104,12 +105,18 @@ class Tree:
             return False
 
     @cached_property
-    def _changed(self) -> set[str]:
+    def folders_ever(self) -> set[str]:
+        """Every folder that holds or held a file."""
+        return self.folders | {parent for path in self.ever for parent in _parents(path)}
+
+    @cached_property
+    def changed(self) -> set[str]:
+        """Tracked files that differ from the last commit."""
         return git_paths.changed_now(self.root)
 
     def _deleted_here(self, path: str) -> bool:
         """Tracked, not there, and not because of a sparse checkout: deleted without a commit."""
-        return path in self._changed
+        return path in self.changed
 
     def ending(self, path: str, *, ever: bool = False) -> list[str]:
         """The paths that are this one with folders before it, whatever the case of its letters."""
@@ -118,7 +125,7 @@ class Tree:
         return [found for found in table.get(_last(wanted), []) if _is_end(found, wanted)]
 
     def shorter(self, path: str) -> str:
-        """The path without its first folders, where such a file exists: `backend/src/a.py` in the backend's own repository."""
+        """The path without its first folders, if it exists: `backend/src/a.py` in the backend's own repository."""
         parts = path.strip("/").split("/")
         for start in range(1, len(parts) - 1):
             rest = "/".join(parts[start:])
@@ -128,7 +135,9 @@ class Tree:
 
     def same_name(self, path: str) -> list[str]:
         """Files of now and ever that have the same name, in whatever folder."""
-        return sorted(set(self._ever_by_end.get(_last(path.strip("/")), [])), key=lambda found: (found not in self.present, found))
+        return sorted(
+            set(self._ever_by_end.get(_last(path.strip("/")), [])), key=lambda found: (found not in self.present, found)
+        )
 
     def like_name(self, path: str) -> list[str]:
         """Files and folders of now and ever whose name has the same words (`user.py` and the package `user/`)."""

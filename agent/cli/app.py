@@ -161,6 +161,42 @@ def diff_ir(
     raise typer.Exit(diff_ir_command(repo, paths or [], base=base, json=json, no_color=no_color))
 
 
+@app.command(
+    epilog="Examples:  kfpilot audit   ·   kfpilot audit services/prices --feature 003 --no-run   ·   "
+    "kfpilot audit --fix   ·   kfpilot audit --sarif audit.sarif"
+)
+def audit(
+    path: Annotated[Path, typer.Argument(help="A repository, a folder in it, or a feature's tasks.md.")] = Path(),
+    feature: Annotated[
+        list[str] | None, typer.Option("--feature", "-f", help="Only this feature (repeat): name, number, path.")
+    ] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Only read: run no tests, compile no pipelines.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Take the contradicted ticks away, one byte each.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on unsupported ticks too.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Also OpenSpec's archived changes.")] = False,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds for all that is run; what is left over is only read.")
+    ] = 900.0,
+    every: Annotated[bool, typer.Option("--all", "-a", help="Show the verified ticks too.")] = False,
+    json: Json = False,
+    sarif: Annotated[Path | None, typer.Option(help="Write the findings as SARIF to this file (- for output).")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only contradictions and the summary.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Say of every ticked task whether anything shows it: verified, unsupported, contradicted. Needs no model.
+
+    Exit codes: 0 nothing contradicted, 1 something is (with --strict: or unsupported), 2 bad input.
+    """
+    from .audit import audit_command
+
+    raise typer.Exit(
+        audit_command(
+            path, feature or [], run=not no_run, fix=fix, strict=strict, archived=archived, time_limit=time_limit,
+            every=every, json=json, sarif=sarif, quiet=quiet, no_color=no_color,
+        )
+    )  # fmt: skip
+
+
 @app.command(epilog="Examples:  kfpilot report   ·   kfpilot report 20261125 --json")
 def report(
     run: Annotated[str | None, typer.Argument(help="Run id or its beginning (default: the latest).")] = None,
