@@ -23,6 +23,7 @@ from .ticks import Tick
 from .tree import SOURCE_ENDS, Tree
 
 Say = Callable[[str], None]
+MAKES = ("made", "made_in", "written")
 
 
 def audit(
@@ -73,7 +74,7 @@ def audit(
             path=document.path,
             dialect=document.tasks.dialect,
             tasks=len(document.tasks.tasks),
-            ticks=[_judged(tick) for tick in own],
+            ticks=_all_judged(document, own),
         )
         result.features.append(feature)
         found.append((document, feature))
@@ -138,32 +139,44 @@ def _read(tree: Tree, documents: list[Document], ticks: list[Tick], say: Say) ->
     if wanted:
         say(f"looking for {len(wanted)} names")
     records = Records(tree)
-    where = {
-        document.path: Where(
-            document=document.path,
-            homes=document.homes,
-            here=any(
-                files.known(claim.path, document.homes)
-                for tick in ticks
-                if tick.document is document
-                for claim in tick.claims.files
-                if claim.path.rpartition(".")[2].lower() in SOURCE_ENDS
-            ),
-        )
-        for document in documents
-    }
+    where = {document.path: _where(document, ticks, files) for document in documents}
     python = python_only(tree)
     for tick in ticks:
         place, claims = where[tick.document.path], tick.claims
         record = records.check(tick.document, tick.task)
         tick.checks += [record] if record else []
-        made = [claim for claim in claims.files if claim.kind in ("made", "made_in", "written")]
+        made = [claim.path for claim in claims.files if claim.kind in MAKES]
         for claim in claims.files:
-            others = [other for other in made if other.path != claim.path]
-            alone = not any(files.known(other.path, place.homes) for other in others)
-            tick.checks.append(files.judge(claim, claims, place, alone=alone))
+            alone = not any(files.known(path, place.homes) for path in made if path != claim.path)
+            check = files.judge(claim, claims, place, alone=alone)
+            tick.checks.append(_settled(check, tick, ticks, symbols) if check.outcome == "false" else check)
         in_python = any(claim.path.endswith(".py") for claim in claims.files) or (python and not claims.files)
         tick.checks += [symbols.judge(claim, claims, python=in_python) for claim in claims.names]
+
+
+def _where(document: Document, ticks: list[Tick], files: FileJudge) -> Where:
+    paths = [claim.path for tick in ticks if tick.document is document for claim in tick.claims.files]
+    code = [path for path in paths if path.rpartition(".")[2].lower() in SOURCE_ENDS]
+    here = any(files.known(path, document.homes) for path in code)
+    return Where(document=document.path, homes=document.homes, here=here)
+
+
+def _settled(check: Check, tick: Tick, ticks: list[Tick], symbols: SymbolJudge) -> Check:
+    """What seems false of a file is not, if another task explains it, or if the names it should hold are elsewhere."""
+    doubt = ""
+    for other in ticks:
+        if other is tick or not (check.subject in other.task.files or check.subject in other.task.title):
+            continue
+        if check.rule == "TICK-REMOVED":
+            later = other.document is not tick.document or other.task.line > tick.task.line
+            again = any(claim.path == check.subject and claim.kind in MAKES for claim in other.claims.files)
+            doubt = f"{other.task.key} makes it" if later and again else doubt
+        elif other.claims.moves:
+            doubt = f"{other.task.key} moves or removes it"
+    if not doubt and check.rule == "TICK-FILE":
+        names = [name for name in tick.claims.names_in_words if symbols.names.where(name)]
+        doubt = f"`{names[0]}` is defined in {symbols.names.where(names[0])[0]}" if names else ""
+    return check.model_copy(update={"outcome": "unknown", "message": f"{check.message}; {doubt}"}) if doubt else check
 
 
 def python_only(tree: Tree) -> bool:
@@ -192,8 +205,13 @@ def _run(tree: Tree, ticks: list[Tick], settings: Settings, deadline: float | No
         notes.append(f"nothing was run: {error}")
 
 
-def _judged(tick: Tick) -> TickAudit:
+def _judged(tick: Tick, children: list[TickAudit], unticked: int) -> TickAudit:
     verdict, reason = decide(tick.checks, tick.claims)
+    if verdict == "unsupported" and children and not any(check.outcome == "unknown" for check in tick.checks):
+        bad = [child.key for child in children if child.verdict != "verified"]
+        verdict = "unsupported" if bad or unticked else "verified"
+        why = f"not all are verified: {', '.join(bad[:5])}" if bad else f"{unticked} are not ticked"
+        reason = f"of its sub-tasks, {why}" if bad or unticked else f"all its {len(children)} sub-tasks are verified"
     return TickAudit(
         key=tick.task.key,
         title=tick.task.title,
@@ -203,6 +221,18 @@ def _judged(tick: Tick) -> TickAudit:
         reason=reason,
         checks=tick.checks,
     )
+
+
+def _all_judged(document: Document, ticks: list[Tick]) -> list[TickAudit]:
+    """The sub-tasks (`1.1`) before their tasks (`1`), since a task may be no more than its sub-tasks."""
+    done: dict[str, TickAudit] = {}
+    for tick in sorted(ticks, key=lambda tick: -(tick.task.id or "").count(".")):
+        below = f"{tick.task.id}."
+        inside = [task for task in document.tasks.tasks if tick.task.id and (task.id or "").startswith(below)]
+        children = [done[task.key] for task in inside if task.key in done]
+        open_ones = [task for task in inside if task.key not in done and not task.optional]
+        done[tick.task.key] = _judged(tick, children, len(open_ones))
+    return [done[tick.task.key] for tick in ticks]
 
 
 def decide(checks: list[Check], claims: Claims) -> tuple[Verdict, str]:
@@ -224,6 +254,6 @@ def decide(checks: list[Check], claims: Claims) -> tuple[Verdict, str]:
     if holds:
         return "verified", "; ".join(check.message for check in holds)
     if claims.checks:
-        return "unsupported", "it only looks at something, which leaves no trace"
+        return "unsupported", "it only looks at something, and names nothing that could be looked for"
     notes = [check.message for check in checks]
     return "unsupported", "; ".join(notes) or "it names no file or name that could be looked for"

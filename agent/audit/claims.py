@@ -23,21 +23,23 @@ Kind = Literal["made", "made_in", "written", "refers", "removed"]
 
 
 class FileClaim(BaseModel):
-    """A file a task names."""
+    """A file a task names; `loose`: it may stand for others, so that it need not exist under this very name."""
 
     model_config = ConfigDict(extra="forbid")
 
     path: str
     kind: Kind
+    loose: bool = False
 
 
 class NameClaim(BaseModel):
-    """A code name a task says it defined (`sure`), or only gives."""
+    """A code name a task says it defined (`sure`), took away (`removed`), or only gives."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
     sure: bool
+    removed: bool = False
 
 
 class Claims(BaseModel):
@@ -46,6 +48,7 @@ class Claims(BaseModel):
     Attributes:
         doubtful: The task's own words say that it was done otherwise, in part, or not at all.
         checks: The task only looks at something: "verify that …".
+        moves: It moves or removes something.
         names_in_words: Code names that stand in its title, in backticks or not.
     """
 
@@ -56,6 +59,7 @@ class Claims(BaseModel):
     doubtful: bool = False
     checks: bool = False
     tests: bool = False
+    moves: bool = False
     names_in_words: list[str] = []
 
 
@@ -69,13 +73,12 @@ def claims_of(task: Task) -> Claims:
     before_end, before_kind = 0, None
     text = task.title
     for path in task.files:
-        if words.PLACEHOLDER.search(path):
-            continue
+        loose = bool(words.PLACEHOLDER.search(path))
         place = text.find(path) if path in in_title else -1
         if place < 0:
             kind = _kind_in_details(task, path, path in written and not checks)
             if kind is not None:
-                files.append(FileClaim(path=path, kind=kind))
+                files.append(FileClaim(path=path, kind=kind, loose=loose))
             continue
         if _is_fragment(text, place, path):
             continue
@@ -86,7 +89,7 @@ def claims_of(task: Task) -> Claims:
             kind = _kind(text, place, path, path in written)
         if checks and kind != "removed":
             kind = "refers"
-        files.append(FileClaim(path=path, kind=kind))
+        files.append(FileClaim(path=path, kind=kind, loose=loose))
         before_end, before_kind = place + len(path), kind
     return Claims(
         files=files,
@@ -94,6 +97,7 @@ def claims_of(task: Task) -> Claims:
         doubtful=bool(words.ASTRAY.search(whole)),
         checks=checks,
         tests=intent(task.title) == "tests",
+        moves=bool(words.MOVES.search(whole) or words.REMOVAL.search(whole)),
         names_in_words=_words(task.title),
     )
 
@@ -146,14 +150,18 @@ def _names(task: Task) -> list[NameClaim]:
         thing, call = match["after"] or match["before"], match["call"] or ""
         if re.match(r"(?:add|make|build|introduce)", match["verb"], re.I):
             # "Add `lru_cache` to src/a.py" puts something that exists to use.
-            said = bool(thing) or len(call) > 2
+            said = bool(thing) or len(call) > 2 or match["name"].startswith("test_")
         else:
             said = bool(thing or call) or python
         found[match["name"]] = said and not keyword.iskeyword(match["name"]) and not hasattr(builtins, match["name"])
     for name in task.symbols:
         found.setdefault(name, False)
+    for name in re.findall(r"\.py::(?:\w+::)*(test\w+)", task.title):
+        found[name] = True
+    taken = words.REMOVED_NAMES.match(task.title)
+    gone = set(words.NAME.findall(taken[0])) if taken else set()
     return [
-        NameClaim(name=name, sure=sure and len(name) > 2)
+        NameClaim(name=name, sure=sure and len(name) > 2, removed=name in gone)
         for name, sure in found.items()
         if name not in files and re.match(r"[A-Za-z_]", name)
     ]

@@ -114,7 +114,7 @@ class FileJudge:
             return self._removed(path, found, homes, claims)
         if found:
             return self._existing(claim, found, how, where)
-        if claim.kind == "refers":
+        if claim.kind == "refers" or claim.loose:
             return _check(path, "note", f"{path} is mentioned and does not exist")
         return self._missing(claim, claims, where, alone=alone)
 
@@ -147,7 +147,7 @@ class FileJudge:
                 return _check(path, "holds", f"{path} is gone")
             return _check(path, "unknown", f"{path} is not here, and the known history never had it")
         again = next((found for home in homes if home + path in self.tree.history.deleted), "")
-        exact = any(found == home + path for home in homes)
+        exact = self.tree.history.complete and any(found == home + path for home in homes)
         sure = exact and "/" in path and not again and not claims.doubtful and (self.tree.root / found).is_file()
         message = f"{path} is still there" + (", though it was deleted once" if again else "")
         return _check(path, "false" if sure else "unknown", message, rule="TICK-REMOVED")
@@ -175,7 +175,7 @@ class FileJudge:
                 f"{path} never existed here, nor did any file of this feature: is its code in another repository?"
             )
             return _check(path, "unknown", elsewhere)
-        message = f"{path} never existed: it is not here, and no commit of this repository ever had it."
+        message = f"{path} never existed: it is not here, and no commit of this repository ever had it"
         return _check(path, "false", message, near=near)
 
     def _folder_known(self, path: str, homes: list[str]) -> bool:

@@ -136,7 +136,7 @@ class Audit(Base):
                 rule=check.rule,
                 path=tick.path,
                 line=tick.line,
-                message=f"{tick.key} is ticked, but {check.message}{near_words(check)}",
+                message=f"{tick.key} is ticked, but {check.message}.{near_words(check)}",
             )
             for tick in self.contradicted
             for check in tick.checks

@@ -141,7 +141,7 @@ class Runner:
             more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
             return Seen(outcome="unclear" if len(unsure) == len(bad) else "failed", message=shown + more)
         if any(case.outcome == "passed" for case in cases):
-            return Seen(outcome="passed", message=f"{sum(case.outcome == 'passed' for case in cases)} tests pass")
+            return Seen(outcome="passed", message=_passed(cases))
         if cases:
             return Seen(outcome="skipped", message=f"its tests are {cases[0].outcome}: {cases[0].message[:150]}")
         if run.broken and not run.collected and not _collected_nothing(run):
@@ -220,6 +220,12 @@ def _line(case: TestCase) -> str:
     said = (errors or lines or [case.outcome])[0].removeprefix("E ").strip()
     verb = "cannot be collected" if "::" not in case.nodeid else "fails"
     return f"{case.nodeid} {verb}: {said[:200]}"
+
+
+def _passed(cases: list[TestCase]) -> str:
+    count = sum(case.outcome == "passed" for case in cases)
+    rest = len(cases) - count
+    return f"{count} test{'' if count == 1 else 's'} passed" + (f", {rest} skipped" if rest else "")
 
 
 def _collected_nothing(run: TestRun) -> bool:

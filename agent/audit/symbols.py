@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 
 from ...tools import git_paths
-from ...tools.project_names import near, parse
+from ...tools.project_names import parse
 from .claims import Claims, NameClaim
-from .models import Check
+from .models import Check, Outcome
 from .tree import SOURCE_ENDS, Tree
 
 LIMIT = 1_000_000
@@ -82,6 +83,11 @@ class Names:
             for path in paths
         ]
 
+    def near(self, name: str) -> list[str]:
+        """Up to three defined names that look like this one, with their places."""
+        close = difflib.get_close_matches(name, self.defined, n=3, cutoff=0.7)
+        return [f"`{other}` in {self.defined[other][0]}" for other in close]
+
 
 class SymbolJudge:
     """Judges name claims.
@@ -117,6 +123,8 @@ class SymbolJudge:
             python: The name is surely one of Python: the task's files are Python, or it has none in a Python project.
         """
         name = claim.name.rpartition(".")[2]
+        if claim.removed:
+            return self._removed(claim, name)
         places = self.names.where(name)
         if places:
             return _check(claim, "holds" if claim.sure else "note", f"`{name}` is defined in {places[0]}")
@@ -136,14 +144,20 @@ class SymbolJudge:
             return _check(claim, "unknown", f"`{name}` occurs nowhere in the code; {reason}")
         if name in self.once:
             return _check(claim, "unknown", f"`{name}` was in the code once and is gone or renamed")
-        said = near(name, self.names.defined)
-        return _check(
-            claim, "false", f"`{name}` is defined nowhere: no file has the word, no commit ever had it.{said}"
-        )
+        nowhere = f"`{name}` is defined nowhere: no file has the word, no commit ever had it"
+        return _check(claim, "false", nowhere, near=self.names.near(name))
+
+    def _removed(self, claim: NameClaim, name: str) -> Check:
+        held = self.names.words.get(name, [])
+        if held:
+            return _check(claim, "unknown", f"`{name}` still occurs in {held[0]}")
+        if self.once is not None and name in self.once:
+            return _check(claim, "holds", f"`{name}` was in the code once and is gone")
+        return _check(claim, "note", f"`{name}` occurs nowhere in the code")
 
 
-def _check(claim: NameClaim, outcome: str, message: str) -> Check:
-    return Check(rule="TICK-SYMBOL", subject=claim.name, outcome=outcome, message=message)  # type: ignore[arg-type]
+def _check(claim: NameClaim, outcome: Outcome, message: str, *, near: list[str] | None = None) -> Check:
+    return Check(rule="TICK-SYMBOL", subject=claim.name, outcome=outcome, message=message, near=near or [])
 
 
 def _read(path: Path) -> str | None:

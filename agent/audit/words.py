@@ -42,10 +42,11 @@ REMOVAL = re.compile(
     r"\b(?:remov\w+|delet\w+|drop(?:ped|s|ping)?|retir\w+|deprecat\w+|clean\w*\s*up|no longer|get rid)\b", _I
 )
 MOVES = re.compile(
-    r"\b(?:renam\w+|mov(?:e|es|ed|ing)|migrat(?:e|es|ed|ing)|convert\w*|split\w*|merg\w+|replac\w+|extract\w*|port|copy"
-    r"|consolidat\w+|relocat\w+|transform|switch)\b",
+    r"\b(?:renam\w+|mov(?:e|es|ed|ing)|migrat(?:e|es|ed|ing)|replac\w+|consolidat\w+|relocat\w+)\b"
+    rf"|{_START}(?:convert|split|merge|extract|port|copy|transform|switch)\b",
     _I,
 )
+"""Words that take a file elsewhere. Those of the second line are nouns or mean something else inside a sentence."""
 SOURCE = re.compile(
     rf"\b(?:renam\w+|mov(?:e|es|ed|ing)|migrate|convert|split|merge|replace|port|relocate|from|of|consolidate|switch)"
     rf"\s+(?:\w+\s+){{0,3}}{_OPEN}",
@@ -82,6 +83,12 @@ PLACEHOLDER = re.compile(
 CODE_NAME = re.compile(
     r"\b(?:[a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b"
 )
+NAME = re.compile(r"`([A-Za-z_][\w.]*)(?:\([^`]*\))?`")
+REMOVED_NAMES = re.compile(
+    rf"^\W*(?:remove|delete|drop)\s+(?:the\s+|old\s+|unused\s+|legacy\s+)*{NAME.pattern}(?:(?:,|\s|and)+{NAME.pattern})*",
+    _I,
+)
+"""A task that takes names away; the names follow at once."""
 _THING = (
     r"(?:function|method|class|component|pipeline|fixture|decorator|dataclass|coroutine|enum|exception|protocol|helper"
     r"|model)"

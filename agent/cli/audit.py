@@ -106,7 +106,9 @@ def show_feature(feature: FeatureAudit, console: Console, *, every: bool, quiet:
 def said(tick: TickAudit) -> str:
     """The reason, with what is near for what is false, and what --fix did."""
     near = "".join(near_words(check) for check in tick.checks if check.outcome == "false")
-    return tick.reason + near + (" Unticked." if tick.unticked else "")
+    return (
+        (tick.reason + "." if near or tick.unticked else tick.reason) + near + (" Unticked." if tick.unticked else "")
+    )
 
 
 def summary(result: Audit) -> str:
