@@ -138,10 +138,12 @@ def untracked(root: Path) -> list[str]:
 def ignored(root: Path, paths: Sequence[str]) -> set[str]:
     """Those of the paths, existing or not, that git's ignore rules take out."""
     # git refuses the whole request for a path that leads out of the repository or through a symbolic link.
-    plain = [path for path in paths if path and ".." not in path.split("/") and not path.startswith("/")]
+    plain = [path for path in paths if path and ".." not in path.split("/") and not path.startswith(("/", ":"))]
     if not plain:
         return set()
-    done = attempt(root, "check-ignore", "--no-index", "-z", "--stdin", data="\0".join(plain).encode() + b"\0")
+    # This command refuses to run where paths are said to be literal.
+    env = {"GIT_LITERAL_PATHSPECS": "0"}
+    done = attempt(root, "check-ignore", "--no-index", "-z", "--stdin", data="\0".join(plain).encode() + b"\0", env=env)
     return set(fields(done.stdout))
 
 

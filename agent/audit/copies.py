@@ -26,7 +26,7 @@ def copy_of(tree: Tree) -> Iterator[Path]:
     folder = scratch / (tree.root.name or "tree")
     try:
         if tree.is_git and _clone(tree.root, folder):
-            _copy(tree, folder, {*tree.changed, *(tree.present - set(tree.contents))})
+            _copy(tree, folder, tree.changed | (tree.present - set(tree.contents)))
         else:
             shutil.rmtree(folder, ignore_errors=True)
             _copy(tree, folder, tree.present)

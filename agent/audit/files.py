@@ -196,7 +196,7 @@ class FileJudge:
                     moved = f"{path} was renamed in {commit} and is {now} now"
                     return _check(path, "holds", moved, commit=commit, found=now)
                 return _check(path, "unknown", f"{path} existed once and was deleted in {commit}", commit=commit)
-            if old in self.tree.contents:
+            if old in self.tree.contents or old in self.tree.changed:
                 return _check(path, "unknown", f"{path} is deleted in the checkout, not yet in a commit")
             commit = history.added.get(old, "")
             where = f"{path} exists only on another branch, added in {commit}"

@@ -16,6 +16,7 @@ SOURCE_ENDS = words(
     "py ipynb js jsx ts tsx mjs cjs vue svelte go rs java kt scala rb php swift cs cpp cc c h hpp dart ex exs lua sh"
     " sql proto tf css scss html"
 )
+TESTS = ("test", "tests", "spec")
 MANY = 3
 """How many near names are shown."""
 
@@ -26,13 +27,17 @@ def stem_key(path: str) -> str:
     `user_service.py`, `UserService.ts` and `user-service.test.ts`'s `user-service` are one; so are `test_user.py` and
     `user_test.go`.
     """
+    rest, test = stem_words(path)
+    return "".join(rest) + ("|test" if test else "")
+
+
+def stem_words(path: str) -> tuple[list[str], bool]:
+    """The words of a file's name, and whether it is a test's."""
     name = PurePosixPath(path.rstrip("/")).name.split(".")
-    words = [name[0] or (name[1] if len(name) > 1 else ""), *(part for part in name[1:-1] if part in ("test", "spec"))]
+    words = [name[0] or (name[1] if len(name) > 1 else ""), *(part for part in name[1:-1] if part in TESTS)]
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", "_".join(words)).lower()
     parts = [part for part in re.split(r"[^a-z0-9]+", text) if part]
-    tests = [part for part in parts if part in ("test", "tests", "spec")]
-    rest = [part for part in parts if part not in ("test", "tests", "spec")]
-    return "".join(rest) + ("|test" if tests else "")
+    return [part for part in parts if part not in TESTS], any(part in TESTS for part in parts)
 
 
 class Tree:
@@ -43,7 +48,7 @@ class Tree:
 
     Attributes:
         contents: Tracked path -> id of its content in the index.
-        present: Every file that is tracked or in the checkout, the ignored ones left out.
+        present: Every file that is tracked or in the checkout, without the ignored ones and those that are deleted.
     """
 
     def __init__(self, root: Path) -> None:
@@ -59,7 +64,9 @@ class Tree:
             from ...tools.search import files
 
             return set(files(self.root))
-        return {*self.contents, *git_paths.untracked(self.root)}
+        # A file that a sparse checkout leaves out is not changed, so it counts as being here.
+        gone = {path for path in self.changed if not self._on_disk(path)}
+        return {*self.contents, *git_paths.untracked(self.root)} - gone
 
     @cached_property
     def history(self) -> git_paths.PathHistory:
@@ -92,11 +99,9 @@ class Tree:
         return any(path.rpartition(".")[2].lower() in SOURCE_ENDS for path in self.ever)
 
     def exists(self, path: str) -> bool:
-        """Whether a path relative to the root is a file or folder now (a file a sparse checkout leaves out counts)."""
+        """Whether a path relative to the root is a file or folder now."""
         path = path.rstrip("/")
-        if path in self.present:
-            return path not in self.contents or self._on_disk(path) or not self._deleted_here(path)
-        return path in self.folders or self._on_disk(path)
+        return path in self.present or path in self.folders or self._on_disk(path)
 
     def _on_disk(self, path: str) -> bool:
         try:
@@ -113,10 +118,6 @@ class Tree:
     def changed(self) -> set[str]:
         """Tracked files that differ from the last commit."""
         return git_paths.changed_now(self.root)
-
-    def _deleted_here(self, path: str) -> bool:
-        """Tracked, not there, and not because of a sparse checkout: deleted without a commit."""
-        return path in self.changed
 
     def ending(self, path: str, *, ever: bool = False) -> list[str]:
         """The paths that are this one with folders before it, whatever the case of its letters."""
@@ -145,7 +146,19 @@ class Tree:
         if len(key.split("|")[0]) < 3:
             return []
         found = [other for other in self._by_stem.get(key, []) if other != path]
+        found = found or self._same_tests(path)
         return sorted(found, key=lambda other: (other not in self.present and other not in self.folders, other))
+
+    def _same_tests(self, path: str) -> list[str]:
+        """Test files whose name has all words of this one's, or the other way: tests are split and put together."""
+        words, test = stem_words(path)
+        if not test or not words:
+            return []
+        suffix = PurePosixPath(path).suffix
+        others = ((other, *stem_words(other)) for other in self.ever if other.endswith(suffix) and other != path)
+        mine = set(words)
+        tests = [(other, set(theirs)) for other, theirs, is_test in others if is_test and theirs]
+        return [other for other, theirs in tests if mine <= theirs or mine >= theirs]
 
     def near(self, path: str) -> list[str]:
         """Up to three files of now whose path looks like this one."""

@@ -37,7 +37,12 @@ CHECKS = re.compile(
     r"|research|investigate|measure|benchmark|profile|compare|analy[sz]e|study|evaluate|decide|discuss|plan)\b",
     _I,
 )
-REMOVES = re.compile(rf"(?:^|[.;]\s+|\band\s+|\s[-–—]\s+)\W*(?:remove|delete|drop)\s+(?:\w+\s+){{0,3}}{_OPEN}", _I)
+REMOVES = re.compile(
+    rf"(?:^|[.;]\s+|\band\s+|\s[-–—]\s+)\W*(?:remove|delete|drop)\s+"
+    rf"(?:(?:the|old|unused|legacy|obsolete|deprecated|dead|stale|existing|empty|temporary|whole|entire|now-unused"
+    rf"|files?|modules?|scripts?)\s+){{0,3}}{_OPEN}",
+    _I,
+)
 REMOVAL = re.compile(
     r"\b(?:remov\w+|delet\w+|drop(?:ped|s|ping)?|retir\w+|deprecat\w+|clean\w*\s*up|no longer|get rid)\b", _I
 )
@@ -81,7 +86,7 @@ PLACEHOLDER = re.compile(
 """Names that stand for other names: `path/to/x.py`, `NNN_migration.sql`, the rest of `[entity]_service.py`."""
 
 CODE_NAME = re.compile(
-    r"\b(?:[a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b"
+    r"\b(?:[A-Z]{2,}[a-z][A-Za-z0-9]*|[a-z]+(?:[A-Z][a-z0-9]+)+|[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)+)\b"
 )
 NAME = re.compile(r"`([A-Za-z_][\w.]*)(?:\([^`]*\))?`")
 REMOVED_NAMES = re.compile(
