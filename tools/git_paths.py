@@ -192,7 +192,7 @@ def blobs(root: Path, ids: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def words_ever(root: Path, words: Sequence[str], most: int = 20_000) -> set[str] | None:
+def words_ever(root: Path, words: Sequence[str], most: int = 5_000) -> set[str] | None:
     """Those of some words that any commit of the history added or removed; None when it is too long to look at.
 
     Args:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 from ...tools.errors import ToolFailure
 from ...tools.git_command import attempt, text
+from ..documents.models import Task
 from ..errors import UserError
 from ..settings import Settings
 from .claims import Claims
@@ -226,9 +228,13 @@ def _judged(tick: Tick, children: list[TickAudit], unticked: int) -> TickAudit:
 def _all_judged(document: Document, ticks: list[Tick]) -> list[TickAudit]:
     """The sub-tasks (`1.1`) before their tasks (`1`), since a task may be no more than its sub-tasks."""
     done: dict[str, TickAudit] = {}
+    below: dict[str, list[Task]] = defaultdict(list)
+    for task in document.tasks.tasks:
+        parts = (task.id or "").split(".")
+        for length in range(1, len(parts)):
+            below[".".join(parts[:length])].append(task)
     for tick in sorted(ticks, key=lambda tick: -(tick.task.id or "").count(".")):
-        below = f"{tick.task.id}."
-        inside = [task for task in document.tasks.tasks if tick.task.id and (task.id or "").startswith(below)]
+        inside = below.get(tick.task.id or "", [])
         children = [done[task.key] for task in inside if task.key in done]
         open_ones = [task for task in inside if task.key not in done and not task.optional]
         done[tick.task.key] = _judged(tick, children, len(open_ones))

@@ -126,8 +126,11 @@ class SymbolJudge:
         if claim.removed:
             return self._removed(claim, name)
         places = self.names.where(name)
+        mine = tuple(file.path for file in claims.files if file.kind != "refers")
+        own = [place for place in places if place.rpartition(":")[0].endswith(mine)] if mine else []
         if places:
-            return _check(claim, "holds" if claim.sure else "note", f"`{name}` is defined in {places[0]}")
+            message = f"`{name}` is defined in {(own or places)[0]}"
+            return _check(claim, "holds" if claim.sure or own else "note", message)
         held = self.names.words.get(name, [])
         if held:
             return _check(claim, "note", f"`{name}` occurs in {held[0]}; no definition of it was found")

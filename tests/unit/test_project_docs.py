@@ -8,7 +8,15 @@ import pytest
 from kfpilot.tools.text_checks import markdown_problems
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "CHANGELOG.md", "docs/settings.md", "docs/verification.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "AGENTS.md",
+    "CHANGELOG.md",
+    "docs/audit.md",
+    "docs/settings.md",
+    "docs/verification.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
