@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from ..errors import EXIT_NOT_VERIFIED, Interrupted, KfpilotError, ToolFailure
+from .checks import register_checks
 from .model import model_app
 from .nightly import nightly_app
+from .options import Feature, Json, NoColor, Repo, Sandbox, Stories, WordsFile
 
 app = typer.Typer(
     name="kfpilot",
@@ -28,23 +30,6 @@ app = typer.Typer(
 )
 app.add_typer(model_app, name="model")
 app.add_typer(nightly_app, name="nightly")
-
-Feature = Annotated[str | None, typer.Argument(help="Feature: a folder, its name, its number, or a part of its name.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
-Repo = Annotated[Path, typer.Option("--repo", "-C", help="The repository (default: where you are).")]
-Tasks = Annotated[list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")]
-Stories = Annotated[list[str] | None, typer.Option("--story", "-s", help="Only this user story (repeat).")]
-Sandbox = Annotated[
-    str | None,
-    typer.Option(help="auto, bubblewrap, landlock, or off: the project's code can then do all that you can do."),
-]
-WordsFile = Annotated[
-    Path | None,
-    typer.Option(
-        help="Your words from this file (- is standard input); they may begin with the feature: 001 only US1."
-    ),
-]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]
 
 
 @app.command(
@@ -130,104 +115,7 @@ def plan(
     )  # fmt: skip
 
 
-@app.command(
-    epilog="Examples:  kfpilot verify   ·   kfpilot verify T003 T004 --feature 001 --json   ·   "
-    "kfpilot verify --acceptance   ·   kfpilot verify --kfp-versions 2.14.6,2.16.1"
-)
-def verify(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Task ids (default: every ticked task).")] = None,
-    feature: Annotated[str | None, typer.Option("--feature", "-f", help="The feature, if it is not clear.")] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Commit to compare with (default: where the task's files began).")
-    ] = None,
-    acceptance: Annotated[
-        bool, typer.Option("--acceptance", help="Instead: run the tests and say of each requirement what shows it.")
-    ] = False,
-    kfp_versions: Annotated[
-        str, typer.Option(help="Compile under these versions of kfp as well, such as 2.14.6,2.16.1.")
-    ] = "",
-    sandbox: Sandbox = None,
-    json: Json = False,
-    no_color: NoColor = False,
-    repo: Repo = Path(),
-) -> None:
-    """Run the gates of tasks on the current tree, without a model. Writes nothing."""
-    if acceptance:
-        from .acceptance import acceptance_command
-
-        raise typer.Exit(
-            acceptance_command(repo, tasks or [], feature=feature, sandbox=sandbox, json=json, no_color=no_color)
-        )
-    from .verify import verify_command
-
-    raise typer.Exit(
-        verify_command(
-            repo,
-            tasks or [],
-            feature=feature,
-            base=base,
-            kfp_versions=kfp_versions,
-            sandbox=sandbox,
-            json=json,
-            no_color=no_color,
-        )
-    )
-
-
-@app.command(
-    "diff-ir",
-    epilog="Examples:  kfpilot diff-ir   ·   kfpilot diff-ir --base main pipelines/daily.py   ·   "
-    "kfpilot diff-ir --base v1.2 --json",
-)
-def diff_ir(
-    paths: Annotated[list[str] | None, typer.Argument(help="Files or folders (default: all that changed).")] = None,
-    base: Annotated[str, typer.Option(help="Commit, branch or tag to compare with.")] = "HEAD",
-    json: Json = False,
-    no_color: NoColor = False,
-    repo: Repo = Path(),
-) -> None:
-    """Show what changed in compiled pipelines: inputs, defaults, images, limits. Exit code 1 if callers break."""
-    from .ir import diff_ir_command
-
-    raise typer.Exit(diff_ir_command(repo, paths or [], base=base, json=json, no_color=no_color))
-
-
-@app.command(
-    epilog="Examples:  kfpilot lint   ·   kfpilot lint pipelines --select K01,K02   ·   "
-    "kfpilot lint --sarif lint.sarif   ·   kfpilot lint --explain K06"
-)
-def lint(
-    paths: Annotated[list[str] | None, typer.Argument(help="Files or folders (default: where you are).")] = None,
-    output_format: Annotated[str, typer.Option(help="concise, full, json, sarif or github.")] = "concise",
-    json: Json = False,
-    sarif: Annotated[Path | None, typer.Option(help="Write SARIF into this file as well.")] = None,
-    select: Annotated[str, typer.Option(help="Only these rules, such as K01,K02.")] = "",
-    ignore: Annotated[str, typer.Option(help="Not these rules.")] = "",
-    policy: Annotated[str, typer.Option(help="Also: limits, retries, docstrings, base-image.")] = "",
-    fail_on: Annotated[str, typer.Option(help="Exit code 1 from this severity on: error, warning, note.")] = "warning",
-    compile: Annotated[
-        bool | None,
-        typer.Option("--compile/--no-compile", help="Also compile modules with pipelines (default)."),
-    ] = None,
-    statistics: Annotated[bool, typer.Option("--statistics", help="Counts a rule instead of findings.")] = False,
-    explain: Annotated[str, typer.Option(help="What a rule is about; `all` lists them.")] = "",
-    no_color: NoColor = False,
-    repo: Repo = Path(),
-) -> None:
-    """Find KFP code that compiles and goes wrong in the cluster. Changes nothing; exit code 1 if it finds something."""
-    if explain:
-        from .common import console_for
-        from .lint import explain as explain_rules
-
-        raise typer.Exit(explain_rules(explain, console_for(no_color)))
-    from .lint import lint_command
-
-    raise typer.Exit(
-        lint_command(
-            repo, paths or [], output_format="json" if json else output_format, sarif_file=sarif, select=select,
-            ignore=ignore, policies=policy, fail_on=fail_on, compile=compile, statistics=statistics, no_color=no_color,
-        )
-    )  # fmt: skip
+register_checks(app)
 
 
 @app.command(epilog="Examples:  kfpilot report   ·   kfpilot report 20261125 --json")

@@ -6,7 +6,7 @@ from .plan import parse_plan, parse_plan_text
 from .resolve import leading_feature, list_features, resolve_feature
 from .spec import parse_spec, parse_spec_text
 from .tasks import parse_tasks, parse_tasks_text
-from .tick import retarget, tick, tickable
+from .tick import retarget, tick, tickable, untick
 
 __all__ = [
     "Feature",
@@ -27,4 +27,5 @@ __all__ = [
     "retarget",
     "tick",
     "tickable",
+    "untick",
 ]

@@ -36,25 +36,44 @@ def tick(data: bytes, task: Task) -> bytes:
     Raises:
         UserError: The task has no box, or its line is not where it was.
     """
+    offset = _box(data, task)
+    if data[offset : offset + 1] in (b"x", b"X"):
+        return data
+    ticks = _TICK.findall(data)
+    upper = ticks.count(b"X") * 2 > len(ticks)
+    return data[:offset] + (b"X" if upper else b"x") + data[offset + 1 :]
+
+
+def untick(data: bytes, task: Task) -> bytes:
+    """The file with the task's box empty again: exactly the byte between its brackets differs.
+
+    Args:
+        data: The file's bytes.
+        task: A task that was parsed from these bytes.
+
+    Raises:
+        UserError: The task has no box, or its line is not where it was.
+    """
+    offset = _box(data, task)
+    return data[:offset] + b" " + data[offset + 1 :]
+
+
+def _box(data: bytes, task: Task) -> int:
+    """The offset of the byte between the task's brackets, if the task still stands there."""
     if not tickable(task) or task.mark_offset is None:
         raise UserError(
             f"{task.key} has no box that could be ticked.",
             line=task.line,
             mend="Write it as `- [ ] T001 …`, with one blank between the brackets.",
         )
-    offset = task.mark_offset
-    line = _line_around(data, offset)
+    line = _line_around(data, task.mark_offset)
     if line is None or digest_of(line[0], line[1], line[0][line[1]]) != task.digest:
         raise UserError(
             f"{task.key} is no longer on line {task.line}: the file was changed.",
             line=task.line,
             mend="Read the file again.",
         )
-    if data[offset : offset + 1] in (b"x", b"X"):
-        return data
-    ticks = _TICK.findall(data)
-    upper = ticks.count(b"X") * 2 > len(ticks)
-    return data[:offset] + (b"X" if upper else b"x") + data[offset + 1 :]
+    return task.mark_offset
 
 
 def untick(data: bytes, task: Task) -> bytes:
