@@ -6,7 +6,7 @@ import json as jsonlib
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,7 +35,11 @@ def mcp(
     from ..mcp.server import Options, build_server
 
     assert context.parent is not None
-    commands = list(context.parent.command.list_commands(context.parent))  # type: ignore[attr-defined]
+    group: Any = context.parent.command
+    commands = {
+        name: [option for parameter in group.get_command(context, name).params for option in parameter.opts]
+        for name in group.list_commands(context.parent)
+    }
     server = build_server(Options(root=root, overrides={"model": model}, commands=commands))
     if http:
         from ..mcp.http import serve

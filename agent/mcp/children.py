@@ -45,7 +45,7 @@ async def run_json(
         UserError: Bad input (exit code 2), or it took longer than allowed.
     """
     # -P: no module of the user's repository stands in for one of ours.
-    command = [sys.executable, "-P", "-m", "kfpilot.agent.cli", arguments[0], "--json", "-C", str(root), *arguments[1:]]
+    command = [sys.executable, "-P", "-m", "kfpilot.agent.cli", arguments[0], "--json", *arguments[1:]]
     process = await anyio.open_process(command, cwd=root, stdin=subprocess.DEVNULL, start_new_session=True)
     _living.add(process)
     out, told = bytearray(), bytearray()

@@ -63,7 +63,7 @@ class Options(BaseModel):
 
     root: Path
     overrides: dict[str, Any] = Field(default={}, description="Settings of its runs, from the command line")
-    commands: list[str] = Field(default=[], description="The commands that this kfpilot has")
+    commands: dict[str, list[str]] = Field(default={}, description="The commands that this kfpilot has; their options")
 
 
 class Server(MCPServer[Any]):
@@ -213,9 +213,10 @@ def add_commands(server: MCPServer[Any], options: Options) -> None:
         return await quick(root, ["lint", "--", *runs.bounded_paths(root, paths)])
 
     async def audit(feature: Feature = None) -> CommandResult:
-        """Compare the ticks in tasks.md with what the repository shows, without a model."""
+        """Compare the ticks in tasks.md with what the repository shows. Reads only: runs no tests, asks no model."""
         named = runs.bounded(feature)
-        return await quick(root, ["audit", *(["--feature", named] if named else [])])
+        read_only = ["--no-run"] if "--no-run" in options.commands["audit"] else []
+        return await quick(root, ["audit", *read_only, *(["--feature", named] if named else [])])
 
     async def undo(
         target: Annotated[str | None, Field(max_length=200, pattern=r"^[A-Za-z0-9][\w.#-]*$")] = None,

@@ -27,6 +27,16 @@ TASKS = """- [ ] T001 [US1] Create `double(price)` in shop/double.py (FR-001)
 - [ ] T002 [US1] Test `double` in tests/test_double.py (FR-001; depends on T001)
 - [X] T003 [US1] Keep `single(price)` in shop/price.py
 """
+BAD = '''from kfp import dsl
+
+import json
+
+
+@dsl.component(base_image="python:3.11")
+def names(text: str) -> str:
+    """Uses a module that is not there where the component runs."""
+    return json.dumps(text)
+'''
 PROGRAM = ["-P", "-m", "kfpilot.agent.cli", "mcp"]
 ALWAYS = {"list_features", "plan_feature", "report", "start_run", "run_status", "cancel_run"}
 
@@ -71,7 +81,8 @@ async def until_end(client: Client, run: str) -> dict[str, Any]:
 
 
 def in_memory(root: Path, commands: list[str] | None = None, **overrides: Any) -> Any:
-    return build_server(Options(root=root, overrides=overrides, commands=commands or ["verify"]))
+    options = Options(root=root, overrides=overrides, commands={name: [] for name in commands or ["verify"]})
+    return build_server(options)
 
 
 @contextmanager
@@ -93,7 +104,7 @@ def test_over_stdio(root: Path) -> None:
     parameters = StdioServerParameters(command=sys.executable, args=PROGRAM, cwd=root, env=dict(os.environ))
 
     async def scenario(client: Client) -> None:
-        assert {"verify", *ALWAYS} <= {tool.name for tool in (await client.list_tools()).tools}
+        assert {"verify", "lint", "undo", *ALWAYS} <= {tool.name for tool in (await client.list_tools()).tools}
         seen: list[str] = []
 
         async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -192,6 +203,20 @@ def test_a_tool_is_there_only_with_its_command(root: Path) -> None:
     assert talk(in_memory(root, ["run"]), names) == ALWAYS
     every = talk(in_memory(root, ["verify", "lint", "audit", "undo", "demo"]), names)
     assert every == ALWAYS | {"verify", "lint", "audit", "undo"}
+
+
+def test_commands_answer_with_what_they_print_as_json(root: Path) -> None:
+    (root / "shop/bad.py").write_text(BAD, encoding="utf-8")
+
+    async def scenario(client: Client) -> None:
+        found = await ask(client, "lint", paths=["shop/bad.py"])
+        assert (found["ok"], found["exit_code"]) == (False, 1)
+        assert "shop/bad.py" in json.dumps(found["result"])
+        assert (await ask(client, "lint", paths=["shop/load.py"]))["ok"]
+        # Nothing has run, so nothing can be taken back.
+        assert "nothing to take back" in await refused(client, "undo")
+
+    talk(in_memory(root, ["lint", "undo"]), scenario)
 
 
 def test_prompts_hold_the_words_and_nothing_is_done_to_them(root: Path) -> None:
