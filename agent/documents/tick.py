@@ -76,19 +76,6 @@ def _box(data: bytes, task: Task) -> int:
     return task.mark_offset
 
 
-def untick(data: bytes, task: Task) -> bytes:
-    """The file with the task's box empty again: at most the byte between its brackets differs.
-
-    Args:
-        data: The file's bytes.
-        task: A task that was parsed from these very bytes.
-    """
-    offset = task.mark_offset
-    if offset is None or not tickable(task) or data[offset : offset + 1] not in (b"x", b"X"):
-        return data
-    return data[:offset] + b" " + data[offset + 1 :]
-
-
 def retarget(data: bytes, task: Task) -> Task:
     """Finds the task again in bytes that may have changed: by its line's digest, then by its id.
 
