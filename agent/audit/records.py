@@ -14,7 +14,8 @@ from ...tools.git_command import attempt, text
 from ..documents import parse_tasks_text
 from ..documents.models import Task
 from ..errors import UserError
-from ..workflow.place import EVIDENCE_TRAILER, FEATURE_TRAILER, RECORDS, RUN_TRAILER, TASK_TRAILER
+from ..workflow.history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
+from ..workflow.place import RECORDS
 from .features import Document
 from .models import Check
 from .tree import Tree
