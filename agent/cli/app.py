@@ -51,6 +51,9 @@ def run(
     worker: Annotated[str | None, typer.Option(help="auto, tool (calls tools) or draft (for small models).")] = None,
     attempts: Annotated[int | None, typer.Option(help="Attempts a task, tool worker (default 3).")] = None,
     drafts: Annotated[int | None, typer.Option(help="Drafts a task, draft worker (default 8).")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Tasks side by side (default: 4 with an endpoint, else 1).")
+    ] = None,
     land: Annotated[
         bool, typer.Option("--land", help="Fast-forward your branch to the verified work at the end.")
     ] = False,
@@ -74,6 +77,7 @@ def run(
         "worker": worker,
         "attempts": attempts,
         "drafts": drafts,
+        "jobs": jobs,
         "record": record,
     }
     raise typer.Exit(
