@@ -64,15 +64,8 @@ def land(lane: Lane, task: PlannedTask, verdict: Verdict, base: str, attempt: in
             sha = commit_task(lane, task, verdict, head)
             if tests is not None:
                 run.keep_baseline(run.head(), tests)
-        with run.state:
-            run.outcomes[task.id] = "verified"
-            run.red = still_waiting(run.red, run.outcomes) | verdict.red
+        run.settle(task.id, "verified", verdict.red)
     return sha, verdict
-
-
-def still_waiting(red: Mapping[str, list[str]], outcomes: Mapping[str, str]) -> dict[str, list[str]]:
-    """The test files that wait for a task without an outcome."""
-    return {path: list(waits) for path, waits in red.items() if set(waits) - set(outcomes)}
 
 
 def tests_seen(lane: Lane, verdict: Verdict, before: TestRun | None) -> TestRun | None:

@@ -1,10 +1,15 @@
-"""Works the tasks of a plan, several side by side where they are independent."""
+"""Works the tasks of a plan, several side by side where they are independent.
+
+They are worked ahead of their turn, but land in the order of the plan: a task that does not go together with one before
+it is made again on top of that one, as if it had been begun after it. So the end is that of one after another.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
+from typing import Literal
 
 from ..errors import KfpilotError
 from ..events import TaskFinished
@@ -15,7 +20,12 @@ from .stopping import Stopped, kill_children
 PATIENCE = 3.0
 """Seconds that the threads of an interrupted run get to notice that it is over."""
 
+AHEAD = 3
+"""For each task at work so many may be done and wait for their turn to land."""
+
 Work = Callable[[Lane, PlannedTask], None]
+Said = Literal["waits", "works"] | BaseException | None
+"""What a thread tells: it waits for its turn, it is at work again, it has failed, it has ended."""
 
 
 def work_tasks(run: Run, work: Work) -> None:
@@ -29,36 +39,50 @@ def work_tasks(run: Run, work: Work) -> None:
         Stopped: The run was to stop; each thread has ended its step.
         BaseException: What a thread raised; the others have ended their step.
     """
-    lanes = [lane_of(run, number) for number in range(run.jobs)]
-    free, threads = list(lanes), {}
-    running: dict[str, PlannedTask] = {}
-    ended: queue.SimpleQueue[tuple[Lane, PlannedTask, BaseException | None]] = queue.SimpleQueue()
+    lanes: list[Lane] = []
+    free: list[Lane] = []
+    threads: dict[str, threading.Thread] = {}
+    busy: set[str] = set()
+    said: queue.SimpleQueue[tuple[Lane, str, Said]] = queue.SimpleQueue()
     failure: BaseException | None = None
 
     def body(lane: Lane, task: PlannedTask) -> None:
+        lane.tell = lambda what: said.put((lane, task.id, what))
         error: BaseException | None = None
         try:
             work(lane, task)
         except BaseException as raised:
             error = raised
-        ended.put((lane, task, error))
+        said.put((lane, task.id, error))
 
     try:
         while True:
-            while free and not run.stop.asked.is_set() and (task := next_task(run, running)):
-                running[task.id] = task
-                lane = free.pop(0)
+            while len(busy) < run.jobs and len(threads) < (1 + AHEAD) * run.jobs and not run.stop.asked.is_set():
+                task = next_task(run, threads)
+                if task is None:
+                    break
+                if not free:
+                    lanes.append(lane_of(run, len(lanes)))
+                    free.append(lanes[-1])
+                busy.add(task.id)
                 # A daemon: a model that does not answer must not keep an interrupted run from ending.
-                threads[task.id] = threading.Thread(target=body, args=(lane, task), name=task.id, daemon=True)
-                threads[task.id].start()
-            if not running:
+                thread = threading.Thread(target=body, args=(free.pop(0), task), name=task.id, daemon=True)
+                threads[task.id] = thread
+                thread.start()
+            if not threads:
                 break
-            lane, task, error = ended.get()
-            del running[task.id], threads[task.id]
+            lane, key, what = said.get()
+            if what == "works":
+                busy.add(key)
+                continue
+            busy.discard(key)
+            if what == "waits":
+                continue
+            del threads[key]
             free.append(lane)
-            if error is not None:
-                failure = worse(failure, error)
-                run.stop.asked.set()
+            if isinstance(what, BaseException):
+                failure = worse(failure, what)
+                run.stop.end()
         if failure is not None:
             raise failure
         run.stop.check()
@@ -72,6 +96,32 @@ def work_tasks(run: Run, work: Work) -> None:
     finally:
         for lane in lanes:
             lane.bench.mutation.close()
+
+
+def await_turn(lane: Lane, task: PlannedTask) -> None:
+    """Wait until every task before this one in the plan is settled.
+
+    A run that ends because of a failure waits for nobody: what is verified shall land.
+
+    Raises:
+        Stopped: The run is to stop.
+    """
+    run = lane.run
+    before = []
+    for other in run.plan.tasks:
+        if other.id == task.id:
+            break
+        before.append(other.id)
+    waited = False
+    while any(key not in run.outcomes for key in before) and not run.stop.ending.is_set():
+        run.stop.check()
+        if not waited:
+            lane.tell("waits")
+            waited = True
+        with run.settled:
+            run.settled.wait(0.2)
+    if waited:
+        lane.tell("works")
 
 
 def lane_of(run: Run, number: int) -> Lane:
@@ -91,27 +141,30 @@ def worse(one: BaseException | None, other: BaseException) -> BaseException:
     return other
 
 
-def next_task(run: Run, running: Mapping[str, PlannedTask]) -> PlannedTask | None:
+def next_task(run: Run, running: Container[str]) -> PlannedTask | None:
     """The next task that may be begun now. Tasks that cannot be reached any more are skipped on the way."""
     for wave in run.plan.waves:
+        left: list[PlannedTask] = []
         for task in wave:
-            if task.id in run.outcomes or task.id in running:
+            if task.id in run.outcomes:
                 continue
             lost = [other for other in task.depends_on if run.outcomes.get(other) in ("failed", "skipped")]
-            if lost:
+            if lost and task.id not in running:
                 skip(run, task, lost)
-            elif ready(run, task) and not any(clash(task, other) for other in running.values()):
+                continue
+            # Not beside one that lands before it, whether that one is at work yet or not: it could wait for ever.
+            if task.id not in running and ready(run, task) and not any(clash(run, task, other) for other in left):
                 return task
+            left.append(task)
         # What stands in a later wave may build on anything that stands before it.
-        if any(task.id not in run.outcomes for task in wave):
+        if left:
             return None
     return None
 
 
 def skip(run: Run, task: PlannedTask, lost: list[str]) -> None:
     """Settle a task that depends on what is not verified."""
-    with run.state:
-        run.outcomes[task.id] = "skipped"
+    run.settle(task.id, "skipped")
     run.emit(TaskFinished(task=task.id, outcome="skipped", why=f"depends on {', '.join(lost)}, not verified"))
 
 
@@ -121,8 +174,14 @@ def ready(run: Run, task: PlannedTask) -> bool:
     return all(run.outcomes.get(other) == "verified" for other in task.depends_on if other in planned)
 
 
-def clash(one: PlannedTask, other: PlannedTask) -> bool:
-    """Whether two tasks may write the same file: they name one, or one names none and both have a role in common."""
+def clash(run: Run, one: PlannedTask, other: PlannedTask) -> bool:
+    """Whether two tasks are not to be worked side by side.
+
+    They may write the same file: both name it, or one names none and they have a role in common. Or tests that were
+    written first wait for both, and will be due with the later one.
+    """
+    if any(one.id in waits and other.id in waits for waits in run.red.values()):
+        return True
     if one.files and other.files:
         return bool(set(one.files) & set(other.files))
     return bool({one.role, *one.also} & {other.role, *other.also})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class Run:
     Attributes:
         outcomes: What came of each task so far.
         red: Test files that were written first and still wait, with the tasks they wait for.
+        settled: Told when a task has got its outcome.
         landing: Held by whoever reads the branch's head in order to move it.
         state: Held for a moment by whoever reads or writes `outcomes` or `red`.
         baselines: The tests as they are on a commit; `baseline_lock` is held while they run.
@@ -58,6 +60,7 @@ class Run:
     landing: threading.Lock = field(default_factory=threading.Lock)
     state: threading.Lock = field(default_factory=threading.Lock)
     baseline_lock: threading.Lock = field(default_factory=threading.Lock)
+    settled: threading.Condition = field(default_factory=threading.Condition)
     stop: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
@@ -86,6 +89,15 @@ class Run:
         span = f"{self.place.start}..{self.head()}"
         return {task: sha for sha, task in task_commits(self.repo, span, self.place.feature)}
 
+    def settle(self, key: str, outcome: str, red: dict[str, list[str]] | None = None) -> None:
+        """Set what came of a task, and which test files wait from now on because of it."""
+        with self.state:
+            self.outcomes[key] = outcome
+            if red is not None:
+                self.red = still_waiting(self.red, self.outcomes) | red
+        with self.settled:
+            self.settled.notify_all()
+
     def keep_baseline(self, commit: str, tests: TestRun) -> None:
         """Remember the tests of a commit, and forget those of old ones."""
         self.baselines[commit] = tests
@@ -100,6 +112,7 @@ class Lane:
     Attributes:
         base: The commit the worktree was last put to; empty when it is not known.
         session: The conversation about `session_task`; None when there is none in this process.
+        tell: Tells the scheduler that the task waits for its turn, or no longer.
     """
 
     run: Run
@@ -108,6 +121,7 @@ class Lane:
     base: str = ""
     session: Session | None = None
     session_task: str = ""
+    tell: Callable[[Any], None] = lambda what: None
 
     def put(self, commit: str) -> None:
         """The worktree at a commit, without anything else in it."""
@@ -167,6 +181,11 @@ class Lane:
             # Only what is still awaited: a test that waits for two tasks is due with the second.
             red={path: [key for key in waits if done.get(key) != "verified"] for path, waits in red.items()},
         )
+
+
+def still_waiting(red: Mapping[str, list[str]], outcomes: Mapping[str, str]) -> dict[str, list[str]]:
+    """The test files that wait for a task without an outcome."""
+    return {path: list(waits) for path, waits in red.items() if set(waits) - set(outcomes)}
 
 
 def put_back(worktree: Path, tree: str) -> None:

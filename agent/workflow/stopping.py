@@ -22,12 +22,20 @@ class Stop:
 
     Attributes:
         asked: No further step is begun.
+        ending: It was asked for because something failed, not by the user.
         halted: The run has ended: what a thread still does must change nothing any more.
     """
 
     def __init__(self) -> None:
         self.asked = threading.Event()
+        self.ending = threading.Event()
         self.halted = threading.Event()
+
+    def end(self) -> None:
+        """Something has failed for good: end after the steps that are under way."""
+        if not self.asked.is_set():
+            self.ending.set()
+        self.asked.set()
 
     def check(self) -> None:
         """Before a step.

@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 
 from ...tools import git
 from ...tools.git_merge import paths_between
+from ...tools.import_reach import hard
 from ..errors import ToolFailure
 from ..events import AttemptFinished, AttemptStarted, GateFinished, Notice, TaskFinished, TaskStarted
 from ..planner.models import PlannedTask
@@ -21,6 +22,7 @@ from ..verifier.models import Verdict
 from ..verifier.verify import verify
 from ..workers.job import Feedback
 from .landing import NewBase, land, put_judged
+from .lanes import await_turn
 from .place import keep_patch
 from .session import Lane
 from .turns import may_be_company
@@ -81,7 +83,9 @@ def bound(node: Any, lane: Lane, task: PlannedTask) -> Any:
     """The node with its task; it is not begun when the run is to stop."""
 
     def call(state: TaskState) -> TaskState:
-        lane.run.stop.check()
+        stop = lane.run.stop
+        # A run that ends because of a failure still lands what is verified.
+        stop.check_halted() if node is settle and stop.ending.is_set() else stop.check()
         return node(lane, task, state)
 
     return call
@@ -178,8 +182,12 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     if not state.get("verdict"):
         put_judged(lane, state["base"], state["tree"])
         patch = keep_patch(run.place, lane.worktree, task.id, state["base"])
-        with run.state:
-            run.outcomes[task.id] = "failed"
+        await_turn(lane, task)
+        run.stop.check()
+        if hard(paths_between(run.place.root, state["base"], run.head())):
+            # It was tried before its turn, and what it lacked may have come meanwhile.
+            return begin_again(lane, task, why_failed(state))
+        run.settle(task.id, "failed")
         run.emit(
             TaskFinished(
                 task=task.id,
@@ -193,14 +201,11 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         return {"again": False}
     verdict, base = Verdict.model_validate(state["verdict"]), state["base"]
     files = paths_between(run.place.root, base, verdict.tree)
+    await_turn(lane, task)
     try:
         sha, verdict = land(lane, task, verdict, base, state["attempt"])
     except NewBase as error:
-        message = f"{task.id} is worked again on top of what came onto the branch meanwhile: {error}"[:600]
-        run.emit(Notice(level="info", code="new-base", message=message))
-        # The conversation is about files that are no more.
-        lane.session = None
-        return {"attempt": 0, "verdict": None, "feedback": None, "failures": [], "findings": [], "again": True}
+        return begin_again(lane, task, str(error))
     run.emit(
         TaskFinished(
             task=task.id,
@@ -213,6 +218,15 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         )
     )
     return {"again": False}
+
+
+def begin_again(lane: Lane, task: PlannedTask, why: str) -> TaskState:
+    """The task once more, on what the branch holds now. All before it is settled, so this happens once at most."""
+    message = f"{task.id} is worked again on top of what came onto the branch meanwhile: {why}"[:600]
+    lane.run.emit(Notice(level="info", code="new-base", message=message))
+    # The conversation is about files that are no more.
+    lane.session = None
+    return {"attempt": 0, "verdict": None, "feedback": None, "failures": [], "findings": [], "again": True}
 
 
 def why_failed(state: TaskState) -> str:

@@ -23,9 +23,9 @@ from ..verifier.final import check_branch
 from ..verifier.models import Verdict
 from ..verifier.red_green import waiting
 from .acceptance import ask_reviewer, make_table
-from .landing import evidence_file, still_waiting
+from .landing import evidence_file
 from .lanes import work_tasks
-from .session import Run
+from .session import Run, still_waiting
 from .taskwork import work_task
 
 
