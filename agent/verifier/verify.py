@@ -60,8 +60,8 @@ def verify(
         ctx: The task, the worktree, what was before.
         on_gate: Told of each gate as it ends.
         all_gates: Go on after a failure, so that a person sees everything at once.
-        kept: What gates that run code have seen of the same change on a base that differs in nothing they can notice;
-            these are not run again.
+        kept: What gates have seen of the same change on a base that differs in nothing they can notice; these are
+            not run again.
 
     Returns:
         The verdict. Afterwards the worktree holds the judged content, whatever the gates' own runs wrote into it.
@@ -82,7 +82,7 @@ def verify(
         if not all_gates and name not in READS and not all(done.passed for done in verdict.gates):
             break
         known = next((gate for gate in kept if gate.gate == name), None)
-        if known is not None and name not in READS:
+        if known is not None:
             verdict.gates.append(known)
             continue
         if name not in READS and not put_back:

@@ -21,6 +21,9 @@ from ..verifier.verify import verify
 from .place import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER, tick_file
 from .session import Lane, put_back
 
+ANEW = ("scope", "files", "python", "config", "docs", "infra")
+"""Gates that run again on every new base: they are quick, and look at more than what the task has changed."""
+
 SUBJECTS = {"code": "feat", "tests": "test", "docs": "docs", "infra": "ci"}
 
 
@@ -101,7 +104,9 @@ def judge_again(
     kept = []
     if not why:
         note = f"seen on tree {seen}; nothing uses both this change and what came onto the branch meanwhile"
-        kept = [gate.model_copy(update={"notes": [*gate.notes, note]}) for gate in verdict.gates]
+        kept = [
+            gate.model_copy(update={"notes": [*gate.notes, note]}) for gate in verdict.gates if gate.gate not in ANEW
+        ]
     known, latest = run.baselines.get(head), lane.bench.latest
     if why:
         lane.set_baseline(head)
