@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +79,9 @@ CALLS: dict[str, tuple[Any, str]] = {
 
 
 def arm(point: str) -> Any:
-    """Make the process kill itself at a point: `event:TYPE:N`, `before:CALL:N`, `after:CALL:N`."""
+    """Make the process kill itself at a point: `event:TYPE:N`, `before:CALL:N`, `after:CALL:N`;
+    or ask itself to stop, once or twice: `once:TYPE:N`.
+    """
     if not point:
         return None
     when, what, number = point.split(":")
@@ -92,6 +95,18 @@ def arm(point: str) -> Any:
                     die()
 
         return listen
+    if when in ("once", "twice"):
+
+        def signals(event: Any) -> None:
+            if event.type == what:
+                left[0] -= 1
+                if left[0] == 0:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    if when == "twice":
+                        time.sleep(0.2)
+                        os.kill(os.getpid(), signal.SIGINT)
+
+        return signals
     owner, name = CALLS[what]
     real = getattr(owner, name)
 
@@ -118,6 +133,8 @@ def work(job: dict[str, Any]) -> int:
         left[0] -= 1
         if left[0] == 0:
             die()
+        if point.startswith("twice"):
+            time.sleep(100)
         return answer(messages)
 
     model = ScriptedModel([author] * 200)

@@ -242,6 +242,24 @@ def test_a_killed_run_ends_like_one_that_was_not(place: Place, undisturbed: dict
     check(place, undisturbed)
 
 
+@pytest.mark.parametrize("point", ["once:model-called:2", "once:gate-finished:4"])
+def test_a_signal_stops_after_the_step(place: Place, undisturbed: dict[str, Any], point: str) -> None:
+    assert place.go(point) == 130
+    events = place.journal()
+    assert "kfpilot run 001-prices --resume" in place.log.read_text()
+    assert events[-1].outcome == "interrupted" and events[-1].exit_code == 130
+    assert "final-check" not in [event.type for event in events]
+    assert [event.code for event in events if event.type == "notice"] == ["stopping"]
+    check(place, undisturbed)
+
+
+def test_a_second_signal_stops_at_once(place: Place, undisturbed: dict[str, Any]) -> None:
+    # The model of this process takes longer than the test may.
+    assert place.go("twice:attempt-started:1") == 130
+    assert place.journal()[-1].outcome == "interrupted"
+    check(place, undisturbed)
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize("point", points())
 def test_at_every_kind_of_moment(place: Place, undisturbed: dict[str, Any], point: str) -> None:
