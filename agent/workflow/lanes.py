@@ -9,9 +9,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Container
+from contextlib import suppress
 from typing import Literal
 
-from ..errors import KfpilotError
+from ..errors import KfpilotError, ToolFailure
 from ..events import TaskFinished
 from ..planner.models import PlannedTask
 from .session import Lane, Run
@@ -55,6 +56,7 @@ def work_tasks(run: Run, work: Work) -> None:
             error = raised
         said.put((lane, task.id, error))
 
+    warm_up(run)
     try:
         while True:
             while len(busy) < run.jobs and len(threads) < (1 + AHEAD) * run.jobs and not run.stop.asked.is_set():
@@ -96,6 +98,18 @@ def work_tasks(run: Run, work: Work) -> None:
     finally:
         for lane in lanes:
             lane.bench.mutation.close()
+
+
+def warm_up(run: Run) -> None:
+    """Start the KFP checker while the model writes its first answers: it takes seconds, and all tasks share it."""
+
+    def start() -> None:
+        # What is wrong with it is told by the gate that needs it.
+        with suppress(ToolFailure):
+            run.bench.checker.start()
+
+    if any("kfp" in task.gates for task in run.plan.tasks if task.id not in run.outcomes):
+        threading.Thread(target=start, daemon=True).start()
 
 
 def await_turn(lane: Lane, task: PlannedTask) -> None:
