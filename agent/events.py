@@ -5,6 +5,7 @@ The workflow emits these; the journal keeps them as JSON lines; displays and rep
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -197,6 +198,8 @@ class Journal:
             event.seq, event.at = self._seq, time.time()
             with self.path.open("a", encoding="utf-8") as out:
                 out.write(event.model_dump_json() + "\n")
+                out.flush()
+                os.fsync(out.fileno())
             for listener in self.listeners:
                 listener(event)
 
@@ -211,7 +214,7 @@ def _drop_torn_line(path: Path) -> None:
 
 def read_journal(path: Path) -> Iterator[Any]:
     """The events of a journal in order; a last line cut short by a kill is left out."""
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.endswith("\n") and line.strip():
                 yield ADAPTER.validate_json(line)

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     temperature: float | None = Field(default=None, description="Sampling temperature; none leaves it to the model")
     attempts: int = Field(default=3, ge=1, le=20, description="Attempts a task, tool worker")
     drafts: int = Field(default=8, ge=1, le=50, description="Drafts a task, draft worker")
+    jobs: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Tasks worked side by side; 0: 4 with a model of an endpoint, 1 with the embedded model",
+    )
     model_timeout: float = Field(default=600.0, gt=0, description="Seconds one model call may take")
     gate_timeout: float = Field(default=600.0, gt=0, description="Seconds one gate may take")
     python: Path | None = Field(default=None, description="Interpreter of the project under work; else its .venv")

@@ -53,6 +53,9 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", help="Start it in the background and return; see status, report and cancel.")
     ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Tasks side by side (default: 4 with an endpoint, else 1).")
+    ] = None,
     land: Annotated[
         bool, typer.Option("--land", help="Fast-forward your branch to the verified work at the end.")
     ] = False,
@@ -77,6 +80,7 @@ def run(
         "worker": worker,
         "attempts": attempts,
         "drafts": drafts,
+        "jobs": jobs,
         "record": record,
         "sandbox": sandbox,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from types import TracebackType
 
@@ -44,6 +45,16 @@ class Bench:
         self.base_modules: dict[tuple[str, str], KfpModule] = {}
         self.local_done: dict[str, LocalRun] = {}
         self._local: LocalRunner | None = None
+
+    def beside(self) -> Bench:
+        """A workplace for another task at the same time: what is slow to start and what is compiled is shared.
+
+        The tests as they were before, and the runner of mutants, are each task's own.
+        """
+        other = copy.copy(self)
+        other.baseline = other.latest = None
+        other.mutation = MutationRunner(self.python)
+        return other
 
     def source_roots(self, worktree: Path) -> list[Path]:
         """Folders that come first on the import path of whatever is run in the worktree."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...tools import git
 from ...tools.infra_checks import infra_files
@@ -48,7 +48,11 @@ READS = ("scope", "files", "python", "config", "docs", "infra", "security", "ass
 
 
 def verify(
-    ctx: GateContext, *, on_gate: Callable[[GateResult], None] | None = None, all_gates: bool = False
+    ctx: GateContext,
+    *,
+    on_gate: Callable[[GateResult], None] | None = None,
+    all_gates: bool = False,
+    kept: Sequence[GateResult] = (),
 ) -> Verdict:
     """Judge the worktree.
 
@@ -56,6 +60,8 @@ def verify(
         ctx: The task, the worktree, what was before.
         on_gate: Told of each gate as it ends.
         all_gates: Go on after a failure, so that a person sees everything at once.
+        kept: What gates have seen of the same change on a base that differs in nothing they can notice; these are
+            not run again.
 
     Returns:
         The verdict. Afterwards the worktree holds the judged content, whatever the gates' own runs wrote into it.
@@ -75,6 +81,10 @@ def verify(
             continue
         if not all_gates and name not in READS and not all(done.passed for done in verdict.gates):
             break
+        known = next((gate for gate in kept if gate.gate == name), None)
+        if known is not None:
+            verdict.gates.append(known)
+            continue
         if name not in READS and not put_back:
             put_back_tests(ctx)
             put_back = True

@@ -72,6 +72,7 @@ class DraftSession:
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
         self.redraws = 0
+        self.since = time.monotonic()
 
     @property
     def prefills(self) -> bool:
@@ -80,6 +81,7 @@ class DraftSession:
 
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Draft each file that the task names."""
+        self.since = time.monotonic()
         if feedback:
             self.hints += [short(line) for line in feedback.failures[:1]]
             self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
@@ -192,6 +194,7 @@ class DraftSession:
                 "stop": stop or (None if target.endswith(".md") else ["\n```\n"]),
             }
         started = time.monotonic()
+        overhead, self.since = started - self.since, started
         try:
             message = self.handle.model.bind(**settings).invoke(messages)
         except Exception as error:
@@ -204,8 +207,10 @@ class DraftSession:
                 cached_tokens=usage.cached,
                 completion_tokens=usage.completion,
                 seconds=round(time.monotonic() - started, 3),
+                overhead_seconds=round(overhead, 3),
             )
         )
+        self.since = time.monotonic()
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
 
 

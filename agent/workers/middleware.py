@@ -53,9 +53,13 @@ class Meter(AgentMiddleware):
     def __init__(self, emit: Callable[[Any], None], task: str) -> None:
         super().__init__()
         self.emit, self.task = emit, task
+        self.since: float | None = time.monotonic()
 
     def wrap_model_call(self, request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
         start = time.monotonic()
+        # Since the answer before: tools, messages. After a failed call it would be the wait before the next try.
+        overhead = start - self.since if self.since is not None else 0.0
+        self.since = None
         try:
             response = handler(request)
         except Exception as error:
@@ -69,8 +73,10 @@ class Meter(AgentMiddleware):
                 cached_tokens=usage.cached if usage else 0,
                 completion_tokens=usage.completion if usage else 0,
                 seconds=round(time.monotonic() - start, 3),
+                overhead_seconds=round(overhead, 3),
             )
         )
+        self.since = time.monotonic()
         return response
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:

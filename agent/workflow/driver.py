@@ -29,8 +29,7 @@ from ..models.handle import Handle
 from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan
 from ..planner.selection import Selection, parse_words
-from ..reports.find import list_runs
-from ..reports.write import write_reports
+from ..reports.write import write_reports, write_whole
 from ..settings import Settings
 from ..verifier.bench import Bench
 from ..workers.draft_worker import DraftWorker
@@ -38,10 +37,12 @@ from ..workers.job import Worker
 from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
 from .checkout import peculiarities, require_quiet
-from .history import RUN_TRAILER
+from .leftovers import clear_leftovers
 from .locks import one_run
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
+from .resuming import ended, tidy_up, unfinished
 from .session import Run
+from .stopping import graceful
 from .suspects import in_repository
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 
 NEARLY_FULL = 50
 """Megabytes; with less a failure to write is taken for that of a full disk."""
+
+ENDPOINT_JOBS = 4
+"""Tasks side by side where nothing is set and the model is somebody else's machine."""
 
 
 def open_checkout(path: Path) -> Repo:
@@ -108,7 +112,10 @@ def implement(
     feature = find_feature(repo, request.feature)
     with one_run(root, feature.name, branch_of(feature.name)):
         if resume:
-            place = reopen_place(repo, unfinished(root, feature.name))
+            record = unfinished(root, feature.name)
+            place = reopen_place(repo, record)
+            if ended(record):
+                return tidy_up(repo, place)
             # What to do is settled; that the work shall land may still be asked for.
             place.request.land = place.request.land or request.land
         else:
@@ -118,7 +125,7 @@ def implement(
             return drive(repo, place, settings, listeners, resume=resume, progress=progress)
         finally:
             if finished(place) or not (place.record / "journal.jsonl").exists():
-                git.remove_worktree(repo, place.worktree)
+                clear_leftovers(repo, place.worktree.parent, place.branch)
 
 
 def place_for(repo: Repo, feature: Feature, settings: Settings, request: Request) -> Place:
@@ -141,27 +148,9 @@ def place_for(repo: Repo, feature: Feature, settings: Settings, request: Request
         ) from None
 
 
-def unfinished(root: Path, feature: str) -> Path:
-    """The record of the feature's latest run, if it did not come to its end.
-
-    Raises:
-        UserError: There is nothing to go on with.
-    """
-    for info in list_runs(root, feature):
-        if info.outcome in ("unfinished", "interrupted", "budget", "error"):
-            return info.directory
-        break
-    raise UserError(
-        f"no unfinished run of {feature}", where=root, mend=f"Start one: kfpilot run {feature} (see kfpilot status)."
-    )
-
-
 def finished(place: Place) -> bool:
     """Whether the journal says that the run came to its end."""
-    journal = place.record / "journal.jsonl"
-    events = list(read_journal(journal)) if journal.exists() else []
-    last = events[-1] if events else None
-    return isinstance(last, RunFinished) and last.outcome in ("verified", "partly")
+    return ended(place.record)
 
 
 def drive(
@@ -203,6 +192,7 @@ def drive(
                 worker=worker,
                 plan=plan,
                 resumed=resume,
+                jobs=jobs_for(handle, settings),
             )
             run.emit(
                 RunStarted(
@@ -223,7 +213,7 @@ def drive(
                 commit_documents(run, copied)
             if saved is None:
                 run.plan = refined(run, plan)
-                (place.record / "plan.json").write_text(run.plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
+                write_whole(place.record / "plan.json", run.plan.model_dump_json(indent=2) + "\n")
             run.emit(PlanReady(plan=run.plan.model_dump(mode="json")))
             run.tree = tree_of(place.worktree)
             outcomes = invoke(run, resume=resume)
@@ -281,8 +271,10 @@ def plan_of(place: Place) -> ExecutionPlan:
 
 def saved_plan(place: Place) -> ExecutionPlan | None:
     """The plan the interrupted run worked by."""
-    file = place.record / "plan.json"
-    return ExecutionPlan.model_validate_json(file.read_text(encoding="utf-8")) if file.exists() else None
+    try:
+        return ExecutionPlan.model_validate_json((place.record / "plan.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def refined(run: Run, plan: ExecutionPlan) -> ExecutionPlan:
@@ -303,6 +295,11 @@ def worker_for(handle: Handle, settings: Settings) -> Worker:
     if kind == "tool":
         return ToolWorker(handle, settings.attempts)
     return DraftWorker(handle, settings.drafts)
+
+
+def jobs_for(handle: Handle, settings: Settings) -> int:
+    """How many tasks are worked side by side."""
+    return settings.jobs or (ENDPOINT_JOBS if handle.kind == "endpoint" else 1)
 
 
 def commit_documents(run: Run, paths: list[str]) -> None:
@@ -331,25 +328,41 @@ def invoke(run: Run, *, resume: bool) -> dict[str, str]:
 
     from .workflow import build
 
-    connection = sqlite3.connect(run.place.record / "checkpoint.sqlite", check_same_thread=False)
+    def tell() -> None:
+        message = "stopping after the current step; a second Ctrl-C stops at once"
+        run.emit(Notice(level="warning", code="stopping", message=message))
+
+    file = run.place.record / "checkpoint.sqlite"
+    if not readable(file):
+        # It only saves time: what is done is in git, what was given up in the journal.
+        run.emit(
+            Notice(level="warning", code="checkpoint-lost", message=f"{file.name} cannot be read, and is made anew")
+        )
+        for part in file.parent.glob(f"{file.name}*"):
+            part.unlink()
+    connection = sqlite3.connect(file, check_same_thread=False)
     try:
         graph = build(run, SqliteSaver(connection))
         config: Any = {"configurable": {"thread_id": run.place.run}, "recursion_limit": 100_000}
-        saved = graph.get_state(config) if resume else None
-        # A branch that somebody moved meanwhile: the run begins anew where it stands; what is on it stays done.
-        started = bool(saved and saved.next) and not moved(run, dict(saved.values) if saved else {})
-        state = graph.invoke(None if started else {}, config, durability="sync")
+        started = bool(graph.get_state(config).next) if resume else False
+        with graceful(run.stop, tell):
+            state = graph.invoke(None if started else {}, config, durability="sync")
         return dict(state.get("outcomes", {}))
     finally:
         connection.close()
 
 
-def moved(run: Run, state: dict[str, Any]) -> bool:
-    """Whether the run's branch stands neither where the checkpoint left it nor at the commit the run made since."""
-    base, head = state.get("base"), run.head()
-    if not state.get("task") or not base or head == base:
+def readable(file: Path) -> bool:
+    """Whether a database is whole, or not there at all."""
+    if not file.exists():
+        return True
+    connection = sqlite3.connect(file)
+    try:
+        return [row[0] for row in connection.execute("PRAGMA quick_check")] == ["ok"]
+    except sqlite3.DatabaseError:
         return False
-    return (head, run.place.run) not in git.commits_with_trailer(run.repo, f"{base}..{head}", RUN_TRAILER)
+    finally:
+        connection.close()
 
 
 def final_passed(place: Place) -> bool:

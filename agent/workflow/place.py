@@ -16,7 +16,9 @@ from ...tools import git
 from ..documents import load_feature, parse_tasks_text, retarget, tick
 from ..documents.models import Feature
 from ..errors import ToolFailure, UserError
+from ..reports.write import write_whole
 from .history import task_history
+from .leftovers import clear_leftovers
 
 if TYPE_CHECKING:
     from git import Repo
@@ -54,7 +56,7 @@ class Place(BaseModel):
     def save(self) -> None:
         """Keep it for a resume."""
         self.record.mkdir(parents=True, exist_ok=True)
-        (self.record / "run.json").write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_whole(self.record / "run.json", self.model_dump_json(indent=2) + "\n")
 
 
 def records(root: Path) -> Path:
@@ -137,10 +139,7 @@ def open_place(repo: Repo, feature: Path, cache: Path, request: Request) -> Plac
     start = choose_start(repo, branch, request.after)
     run = request.run or new_run_id()
     home = cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12]
-    for stale in git.list_worktrees(repo):
-        # Only one run works on a repository at a time; one that broke off gets a new worktree when it goes on.
-        if stale.parent == home.resolve():
-            git.remove_worktree(repo, stale)
+    clear_leftovers(repo, home, branch)
     place = Place(
         run=run,
         feature=feature.name,
@@ -167,9 +166,8 @@ def reopen_place(repo: Repo, record: Path) -> Place:
         place = Place.model_validate_json((record / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"the run's record cannot be read: {error}", where=record, mend="Start a new run.") from None
-    if place.worktree not in git.list_worktrees(repo) or not (place.worktree / ".git").exists():
-        git.remove_worktree(repo, place.worktree)
-        git.add_worktree(repo, place.worktree, git.branch_head(repo, place.branch) or place.start)
+    clear_leftovers(repo, place.worktree.parent, place.branch)
+    git.add_worktree(repo, place.worktree, git.branch_head(repo, place.branch) or place.start)
     return place
 
 
@@ -251,10 +249,10 @@ def tick_file(feature: Feature, key: str) -> bool:
     return True
 
 
-def keep_patch(place: Place, task: str, base: str) -> str | None:
+def keep_patch(place: Place, worktree: Path, task: str, base: str) -> str | None:
     """Keep the unverified work of a task in the record; the path is relative to it."""
     try:
-        patch = git.diff(place.worktree, base)
+        patch = git.diff(worktree, base)
     except ToolFailure:
         return None
     name = f"patches/{re.sub(r'[^A-Za-z0-9.#-]', '_', task)}.patch"
@@ -263,5 +261,5 @@ def keep_patch(place: Place, task: str, base: str) -> str | None:
         # Killed after the patch was kept and the work was put back: it is there already.
         return name if file.exists() else None
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(patch, encoding="utf-8", newline="")
+    write_whole(file, patch)
     return name

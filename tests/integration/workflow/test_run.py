@@ -19,7 +19,7 @@ from kfpilot.agent.models.handle import Handle
 from kfpilot.agent.models.scripted import ScriptedModel, calls
 from kfpilot.agent.settings import Settings
 from kfpilot.agent.verifier.bench import Bench
-from kfpilot.agent.workflow import driver, workflow
+from kfpilot.agent.workflow import driver, landing, taskwork
 from kfpilot.agent.workflow.driver import NothingToDo, implement
 from kfpilot.agent.workflow.place import Request
 from kfpilot.tools import git as tools_git
@@ -372,9 +372,9 @@ def test_a_run_that_breaks_anywhere_does_each_task_once(
 
     with monkeypatch.context() as patch:
         if at == "verify":
-            patch.setattr(workflow, "verify", breaking(workflow.verify))
+            patch.setattr(taskwork, "verify", breaking(taskwork.verify))
         elif at == "tick":
-            patch.setattr(workflow, "tick_file", breaking(workflow.tick_file))
+            patch.setattr(landing, "tick_file", breaking(landing.tick_file))
         elif at == "commit":
             patch.setattr(tools_git, "commit_all", breaking(tools_git.commit_all))
         elif at == "branch":
@@ -390,6 +390,51 @@ def test_a_run_that_breaks_anywhere_does_each_task_once(
             tools_git.remove_worktree(repo, worktree)
     assert here.run(write(TWO), write(PAGE), resume=True) == 0
     finished_once(here)
+
+
+def test_a_broken_checkpoint_and_a_cut_journal_lose_nothing(world: MakeWorld) -> None:
+    here = world(PAGES, quick=True)
+    with pytest.raises(Interrupted):
+        here.run(write(ONE), KeyboardInterrupt())
+    record = here.records()[0]
+    (record / "checkpoint.sqlite").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    (record / "evidence/T001.json").write_text('{"task": "T0')
+    lines = (record / "journal.jsonl").read_text().splitlines(keepends=True)
+    # The end of the first task was never told, and the last line is cut.
+    kept = [line for line in lines if "task-finished" not in line]
+    (record / "journal.jsonl").write_text("".join(kept[:-1]) + kept[-1][:20])
+    assert here.run(write(TWO), write(PAGE), resume=True) == 0
+    assert here.outcomes() == {"T001": "verified", "T002": "verified", "T003": "verified"}
+    assert here.trailers("Kfpilot-Task") == ["T001", "T002", "T003"]
+    assert here.ticks() == "xxx"
+
+
+def test_a_run_killed_before_its_first_word_goes_on(world: MakeWorld) -> None:
+    here = world(PAGES, quick=True)
+    with pytest.raises(Interrupted):
+        here.run(KeyboardInterrupt())
+    (here.records()[0] / "journal.jsonl").unlink()
+    assert here.run(write(ONE), write(TWO), write(PAGE), resume=True) == 0
+    assert len(here.records()) == 1
+
+
+def test_a_run_killed_in_its_report_gets_it(world: MakeWorld) -> None:
+    here = world(PAGES, quick=True)
+    assert here.run(write(ONE), tasks=["T001"]) == 0
+    report = here.records()[0] / "report.json"
+    report.unlink()
+    assert here.run(resume=True) == 0
+    assert report.is_file()
+    with pytest.raises(UserError, match="no unfinished run"):
+        here.run(resume=True)
+
+
+def test_tests_whose_code_never_came_are_told(world: MakeWorld) -> None:
+    here = world(FIRST)
+    bad = ("shop/triple.py", "def triple(price):\n    return prise\n")
+    assert here.run(write(FIRST_TEST), write(DOUBLE), write(bad), write(bad)) == 1
+    told = [event.message for event in here.events if event.type == "notice" and event.code == "tests-wait"]
+    assert len(told) == 1 and "tests/test_double.py" in told[0] and "T003" in told[0]
 
 
 def test_a_resumed_run_may_be_told_to_land(world: MakeWorld) -> None:
@@ -420,7 +465,7 @@ def test_what_the_tests_write_is_not_taken_for_work_after_a_resume(
     )
     here = world(files={"tests/test_litter.py": litter})
     with monkeypatch.context() as patch:
-        patch.setattr(workflow, "verify", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(taskwork, "verify", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(Interrupted):
             here.run(write(DOUBLE), tasks=["T001"])
     assert here.run(resume=True) == 0

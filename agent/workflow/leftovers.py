@@ -1,0 +1,49 @@
+"""What a killed run leaves behind: worktrees, processes that work in them, lock files of git."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...tools import git
+from ...tools.git_merge import drop_stale_locks
+
+if TYPE_CHECKING:
+    from git import Repo
+
+
+def clear_leftovers(repo: Repo, home: Path, branch: str) -> None:
+    """Remove what earlier runs on a repository have left. Whoever calls it holds the repository's lock.
+
+    Args:
+        repo: The user's repository.
+        home: The folder of the repository's worktrees; nobody else works in it.
+        branch: The run branch that is about to be written.
+    """
+    home = home.resolve()
+    kill_inside(home)
+    for path in git.list_worktrees(repo):
+        # Scratch worktrees of gates lie in the folder for temporary files; another command of ours may be using one.
+        if path.parent == home or not path.exists():
+            git.remove_worktree(repo, path)
+    drop_stale_locks(git.root_of(repo), branch)
+
+
+def kill_inside(folder: Path) -> list[int]:
+    """Kill the processes that work in a folder of ours: tests and servers whose run was killed (Linux only).
+
+    Returns:
+        Their numbers.
+    """
+    killed = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            place = (entry / "cwd").readlink()
+            pid = int(entry.name)
+            if pid != os.getpid() and place.is_relative_to(folder):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+    return killed

@@ -1,0 +1,75 @@
+"""Which run `--resume` means, and what is left to do for one that was killed at its very end."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from ..events import RunFinished, read_journal
+from ..reports.find import list_runs
+from ..reports.write import write_reports
+from .leftovers import clear_leftovers
+from .place import Place, records
+
+if TYPE_CHECKING:
+    from git import Repo
+
+
+def unfinished(root: Path, feature: str) -> Path:
+    """The record of the feature's latest run, if it did not come to its end.
+
+    Raises:
+        UserError: There is nothing to go on with.
+    """
+    latest = next(iter(list_runs(root, feature)), None)
+    begun = [path for path in places_of(root, feature) if latest is None or path.name > latest.id]
+    if begun:
+        # Killed before it could tell anything.
+        return begun[-1]
+    if latest and (
+        latest.outcome in ("unfinished", "interrupted", "budget", "error") or not reported(latest.directory)
+    ):
+        return latest.directory
+    raise UserError(
+        f"no unfinished run of {feature}", where=root, mend=f"Start one: kfpilot run {feature} (see kfpilot status)."
+    )
+
+
+def places_of(root: Path, feature: str) -> list[Path]:
+    """The records of the feature's runs that hold no event, the oldest first."""
+    found = []
+    for file in sorted((records(root) / "runs").glob("*/run.json")):
+        journal = file.with_name("journal.jsonl")
+        if journal.exists() and any(True for _ in read_journal(journal)):
+            continue
+        try:
+            place = Place.model_validate_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if place.feature == feature:
+            found.append(file.parent)
+    return found
+
+
+def ended(record: Path) -> bool:
+    """Whether the run came to its end, and only its report or its clearing away did not."""
+    journal = record / "journal.jsonl"
+    last = deque(read_journal(journal), maxlen=1) if journal.exists() else deque()
+    return bool(last) and isinstance(last[0], RunFinished) and last[0].outcome in ("verified", "partly")
+
+
+def reported(record: Path) -> bool:
+    """Whether the run's report is there, and not older than its last event."""
+    reports = [record / "report.md", record / "report.json"]
+    written = (record / "journal.jsonl").stat().st_mtime_ns
+    return all(file.exists() and file.stat().st_mtime_ns >= written for file in reports)
+
+
+def tidy_up(repo: Repo, place: Place) -> int:
+    """Do what a run was killed before: its report, and clearing its worktrees away. Returns the run's exit code."""
+    write_reports(place.record)
+    clear_leftovers(repo, place.worktree.parent, place.branch)
+    (last,) = deque(read_journal(place.record / "journal.jsonl"), maxlen=1)
+    return int(last.exit_code)
