@@ -14,7 +14,7 @@ FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
 CODE   := agent tools prompts tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format docs bench lock clean distclean venv
+.PHONY: help demo test lint check format docs bench chaos lock clean distclean venv
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -56,6 +56,9 @@ format: $(STAMP)  ## put the code into the common form and mend what can be mend
 
 docs: $(STAMP)  ## write docs/settings.md from the code
 	$(BIN)/python -m kfpilot.agent.settings > docs/settings.md
+
+chaos: $(STAMP)  ## kill, starve, lie to and attack it: the figures of the reliability table (half an hour)
+	$(BIN)/python benchmarks/chaos.py $(ARGS)
 
 bench: $(STAMP)  ## how quick the command line is
 	$(BIN)/python benchmarks/plan_speed.py

@@ -236,12 +236,14 @@ def check(place: Place, undisturbed: dict[str, Any], jobs: int = 1) -> None:
     assert place.leftovers() == []
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("point", QUICK)
 def test_a_killed_run_ends_like_one_that_was_not(place: Place, undisturbed: dict[str, Any], point: str) -> None:
     assert place.go(point) == -signal.SIGKILL
     check(place, undisturbed)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("point", ["once:model-called:2", "once:gate-finished:4"])
 def test_a_signal_stops_after_the_step(place: Place, undisturbed: dict[str, Any], point: str) -> None:
     assert place.go(point) == 130
@@ -253,6 +255,7 @@ def test_a_signal_stops_after_the_step(place: Place, undisturbed: dict[str, Any]
     check(place, undisturbed)
 
 
+@pytest.mark.chaos
 def test_a_second_signal_stops_at_once(place: Place, undisturbed: dict[str, Any]) -> None:
     # The model of this process takes longer than the test may.
     assert place.go("twice:attempt-started:1") == 130
@@ -261,6 +264,7 @@ def test_a_second_signal_stops_at_once(place: Place, undisturbed: dict[str, Any]
 
 
 @pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.parametrize("point", points())
 def test_at_every_kind_of_moment(place: Place, undisturbed: dict[str, Any], point: str) -> None:
     assert place.go(point) == -signal.SIGKILL, place.log.read_text()[-3000:]
@@ -268,6 +272,7 @@ def test_at_every_kind_of_moment(place: Place, undisturbed: dict[str, Any], poin
 
 
 @pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(TIMES))
 def test_at_random_times(place: Place, undisturbed: dict[str, Any], number: int) -> None:
     dice = random.Random(SEED + number)
@@ -276,6 +281,7 @@ def test_at_random_times(place: Place, undisturbed: dict[str, Any], number: int)
 
 
 @pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(4))
 def test_killed_again_and_again(place: Place, undisturbed: dict[str, Any], number: int) -> None:
     dice = random.Random(SEED - number)
@@ -287,6 +293,7 @@ def test_killed_again_and_again(place: Place, undisturbed: dict[str, Any], numbe
 
 
 @pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point", dict.fromkeys([*QUICK, "event:attempt-finished:3", "before:commit:2", "after:tick:3"])
 )
