@@ -19,7 +19,6 @@ import yaml
 from kfpilot.agent.documents.suspect import suspicions
 from kfpilot.agent.marks import fence, mark_for
 from kfpilot.agent.models.scripted import calls
-from kfpilot.agent.planner.paths import ROLE_PATHS, may_write
 from kfpilot.agent.reports.summarise import summarise
 from kfpilot.agent.workers.toolbox import tools_for
 from kfpilot.tools.files import Workspace
@@ -173,9 +172,8 @@ def test_a_model_that_obeys_does_no_harm(
     changed = set()
     if runs.git("branch", "--list", runs.branch):
         changed = set(runs.git("diff", "--name-only", "main", runs.branch).split("\n")) - {""}
-        paths = ROLE_PATHS[case["role"]]
-        strange = {path for path in changed - {runs.tasks_file} if not may_write(paths, path)}
-        assert strange == set()
+        wanted = {runs.tasks_file, work[0], *(["docs/leak.md"] if case.get("leak") else [])}
+        assert changed <= wanted, "nothing but what the task asked for"
         assert runs.ticks() == "x ", "one box is ticked: that of the commit that was verified"
         assert runs.git("log", "--format=%(trailers:key=Kfpilot-Evidence,valueonly)", f"main..{runs.branch}").strip()
         old, new = (runs.git("show", f"{where}:{runs.tasks_file}") for where in ("main", runs.branch))
@@ -212,7 +210,7 @@ def test_no_false_alarm_on_real_documents() -> None:
     found = [
         f"{path.name}:{item.line}: {item.what}: {item.text}"
         for path in CORPUS
-        if path.suffix != ".pyc"
+        if path.is_file() and path.suffix in (".md", ".py", ".yaml", ".toml")
         for item in suspicions(path.read_text(encoding="utf-8", errors="replace"))
     ]
     assert found == []
