@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import time
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -32,7 +34,8 @@ ENVIRONMENT = re.compile(
     r"|async def functions are not natively supported|not found in `markers`|unrecognized arguments"
     r"|No module named|KeyError: '[A-Z][A-Z0-9_]+'|environment variable|API[_ ]?KEY|credentials|docker|Docker|SSLError"
     r"|HTTPError|NoBackendError|Executable doesn't exist|pytest-\w+ plugin|SocketBlocked|did not finish|MemoryError"
-    r"|DISPLAY|CUDA|DefaultCredentialsError|NoCredentialsError|OSError|shared object file|ImproperlyConfigured",
+    r"|DISPLAY|CUDA|DefaultCredentialsError|NoCredentialsError|OSError|shared object file"
+    r"|ImproperlyConfigured|PackageNotFoundError|AppRegistryNotReady",
 )
 """Failures that may say more about this machine than about the work."""
 OLD_KFP = re.compile(r"module 'kfp[\w.]*' has no attribute|cannot import name '\w+' from 'kfp|No module named 'kfp")
@@ -88,6 +91,12 @@ class Runner:
         if project and not _own_python(bench.python, self.tree.root / project, settings):
             bench.close()
             bench = Bench(self.tree.root, settings)
+        if not _own_python(bench.python, self.tree.root, settings):
+            wanted = unsuited(self.tree.root / project) or unsuited(self.tree.root)
+            if wanted:
+                bench.close()
+                here = ".".join(map(str, sys.version_info[:2]))
+                raise ToolFailure(f"the project wants Python {wanted}, and kfpilot runs in {here}; set `python`")
         return bench
 
     def roots(self, project: str) -> list[Path]:
@@ -239,6 +248,22 @@ def _reason(run: TestRun) -> str:
     lines = [line.strip() for line in run.output.splitlines() if line.strip()]
     wrong = [line for line in lines if re.search(r"Error|error:", line)]
     return (wrong or [run.broken])[-1][:200]
+
+
+def unsuited(folder: Path) -> str:
+    """The versions of Python that a project wants, if the one of kfpilot is none of them; else empty.
+
+    Newer syntax would look like an error of the project's.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
+        wanted = str(project.get("requires-python", "")) if isinstance(project, dict) else ""
+        suits = SpecifierSet(wanted).contains(".".join(map(str, sys.version_info[:3])))
+    except (OSError, ValueError, InvalidSpecifier):
+        return ""
+    return "" if suits else wanted
 
 
 def holds_tests(path: Path) -> bool:

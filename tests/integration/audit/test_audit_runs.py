@@ -96,3 +96,18 @@ def test_a_pipeline_whose_parts_are_still_open_is_not_contradicted(
     assert kfpilot(root, "--json").ticks() == {"T001": "unsupported"}
     other = repository(done + "- [x] T002 Talk about parts.py", files, name="other")
     assert kfpilot(other, "--json").ticks()["T001"] == "contradicted"
+
+
+def test_in_a_python_that_the_project_does_not_want_nothing_is_run(
+    repository: Callable[..., Path], kfpilot: Callable[..., Any]
+) -> None:
+    root = repository(
+        "- [x] T001 Write tests in tests/test_new.py",
+        {
+            "tests/test_new.py": "type X = int\n",
+            "pyproject.toml": "[project]\nname = 'x'\nrequires-python = '>=3.99'\n",
+        },
+    )
+    ran = kfpilot(root)
+    assert ran.code == 0
+    assert "the project wants Python >=3.99" in ran.out
