@@ -7,47 +7,25 @@ import json
 import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
-from ...tools import git_paths
-from ...tools.git_command import attempt, text
+from ...tools import git, git_paths
+from ...tools.errors import ToolFailure
 from ..documents import parse_tasks_text
 from ..documents.models import Task
 from ..errors import UserError
-from ..workflow.history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
+from ..workflow.history import TaskCommit, task_history
 from ..workflow.place import RECORDS
 from .features import Document
 from .models import Check
 from .tree import Tree
 
-TRAILERS = (TASK_TRAILER, FEATURE_TRAILER, EVIDENCE_TRAILER, RUN_TRAILER)
 
-
-class Commit(BaseModel):
-    """A commit that says of itself that it holds a verified task."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sha: str
-    task: str
-    feature: str
-    evidence: str
-    run: str
-
-
-def task_commits(root: Path) -> list[Commit]:
-    """The commits of HEAD's history with kfpilot's trailers, the newest first."""
-    form = "%x1e%H" + "".join(
-        f"%x1f%(trailers:key={key},valueonly=true,unfold=true,separator=%x00)" for key in TRAILERS
-    )
-    done = attempt(root, "log", "HEAD", f"--grep=^{TASK_TRAILER}: ", f"--format={form}", "--", env=git_paths.OFFLINE)
-    found = []
-    for record in text(done.stdout).split("\x1e")[1:] if not done.returncode else []:
-        sha, *values = record.strip("\n").split("\x1f")
-        task, feature, evidence, run = (value.split("\0")[0].strip() for value in values)
-        if task and feature:
-            found.append(Commit(sha=sha, task=task, feature=feature, evidence=evidence, run=run))
-    return found
+def task_commits(root: Path) -> list[TaskCommit]:
+    """The commits of HEAD's history that stand for one task each and were not taken back, the oldest first."""
+    try:
+        live, _ = task_history(git.open_repo(root), "HEAD")
+    except ToolFailure:
+        return []
+    return [commit for commit in live if not commit.shared]
 
 
 class Records:
@@ -59,10 +37,9 @@ class Records:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.commits: dict[tuple[str, str], Commit] = {}
-        for commit in task_commits(tree.root) if tree.is_git else []:
-            self.commits.setdefault((commit.feature, commit.task), commit)
-        ids = [commit.sha for commit in self.commits.values()]
+        found = task_commits(tree.root) if tree.is_git else []
+        self.commits = {(commit.feature, commit.task): commit for commit in found}
+        ids = [commit.commit for commit in self.commits.values()]
         self.contents = git_paths.commit_contents(tree.root, ids)
         named = (blob for paths in self.contents.values() for path, blob in paths.items() if path.endswith("tasks.md"))
         self.documents = git_paths.blobs(tree.root, named)
@@ -77,7 +54,7 @@ class Records:
         commit = self.commits.get((document.name, task.key))
         if commit is None or task.digest not in self._lines(commit, document.path):
             return None
-        short = commit.sha[:9]
+        short = commit.commit[:9]
         record = self._record(commit)
         if record is None:
             message = f"{short} says that kfpilot verified it; the record of its gates is not on this machine"
@@ -92,8 +69,8 @@ class Records:
             message += f"; changed since: {', '.join(later[:3])}" + (f" and {len(later) - 3} more" if later[3:] else "")
         return Check(rule="TICK-RECORD", subject=task.key, outcome="holds", message=message, commit=short)
 
-    def _lines(self, commit: Commit, path: str) -> set[str]:
-        blob = self.contents.get(commit.sha, {}).get(path, "")
+    def _lines(self, commit: TaskCommit, path: str) -> set[str]:
+        blob = self.contents.get(commit.commit, {}).get(path, "")
         if blob not in self._digests:
             try:
                 tasks = parse_tasks_text(self.documents.get(blob, b""), Path(path)).tasks
@@ -102,7 +79,7 @@ class Records:
             self._digests[blob] = {task.digest for task in tasks if task.state == "done"}
         return self._digests[blob]
 
-    def _record(self, commit: Commit) -> dict[str, list[object]] | None:
+    def _record(self, commit: TaskCommit) -> dict[str, list[object]] | None:
         """The gates' record, if it is here and is the one that the commit names."""
         if not re.fullmatch(r"[\w.-]+", commit.run) or commit.run.startswith("."):
             return None
@@ -117,10 +94,10 @@ class Records:
         same = hashlib.sha256(body.encode()).hexdigest() == commit.evidence
         return record if same and isinstance(record, dict) else None
 
-    def _changed_since(self, commit: Commit, document: str) -> list[str]:
+    def _changed_since(self, commit: TaskCommit, document: str) -> list[str]:
         """The files of the commit that are not as it left them."""
         return sorted(
             path
-            for path, blob in self.contents.get(commit.sha, {}).items()
+            for path, blob in self.contents.get(commit.commit, {}).items()
             if path != document and (self.tree.contents.get(path, "0" * len(blob)) != blob or path in self.tree.changed)
         )

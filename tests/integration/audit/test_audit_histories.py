@@ -142,7 +142,7 @@ def test_the_record_of_the_gates_verifies(recorded: Path, kfpilot: Callable[...,
     assert "changed since: src/app.py" in kfpilot(recorded, "--no-run", "--all").out
 
 
-@pytest.mark.parametrize("how", ["gone", "forged", "failed", "rewritten", "other-feature"])
+@pytest.mark.parametrize("how", ["gone", "forged", "failed", "rewritten", "other-feature", "undone"])
 def test_a_record_that_is_not_the_one_verifies_nothing(
     git: Callable[..., str], how: str, recorded: Path, kfpilot: Callable[..., Any]
 ) -> None:
@@ -156,6 +156,9 @@ def test_a_record_that_is_not_the_one_verifies_nothing(
     elif how == "rewritten":
         text = (recorded / TASKS).read_text().replace("Make the start quicker", "Make the start prettier")
         (recorded / TASKS).write_text(text)
+    elif how == "undone":
+        commit = git(recorded, "rev-parse", "HEAD").strip()
+        git(recorded, "commit", "--quiet", "--allow-empty", "-m", f"revert: it\n\nKfpilot-Undo: {commit}\n")
     else:
         git(recorded, "mv", "specs/001-orders", "specs/002-orders")
     assert "0 verified" in kfpilot(recorded, "--no-run").out

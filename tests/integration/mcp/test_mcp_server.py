@@ -104,7 +104,7 @@ def test_over_stdio(root: Path) -> None:
     parameters = StdioServerParameters(command=sys.executable, args=PROGRAM, cwd=root, env=dict(os.environ))
 
     async def scenario(client: Client) -> None:
-        assert {"verify", "lint", "undo", *ALWAYS} <= {tool.name for tool in (await client.list_tools()).tools}
+        assert {"verify", "lint", "audit", "undo", *ALWAYS} == {tool.name for tool in (await client.list_tools()).tools}
         seen: list[str] = []
 
         async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -213,10 +213,12 @@ def test_commands_answer_with_what_they_print_as_json(root: Path) -> None:
         assert (found["ok"], found["exit_code"]) == (False, 1)
         assert "shop/bad.py" in json.dumps(found["result"])
         assert (await ask(client, "lint", paths=["shop/load.py"]))["ok"]
+        audited = await ask(client, "audit", feature="001")
+        assert "T003" in json.dumps(audited["result"]) and audited["exit_code"] in (0, 1)
         # Nothing has run, so nothing can be taken back.
         assert "nothing to take back" in await refused(client, "undo")
 
-    talk(in_memory(root, ["lint", "undo"]), scenario)
+    talk(in_memory(root, ["lint", "undo", "audit"]), scenario)
 
 
 def test_prompts_hold_the_words_and_nothing_is_done_to_them(root: Path) -> None:
