@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...tools import git
 from ...tools.git_merge import drop_stale_locks
+from ...tools.processes import JOB_VARIABLE
 
 if TYPE_CHECKING:
     from git import Repo
@@ -33,7 +34,9 @@ def clear_leftovers(repo: Repo, home: Path, branch: str) -> None:
 
 
 def kill_inside(folder: Path) -> list[int]:
-    """Kill the processes that work in a folder of ours: tests and servers whose run was killed (Linux only).
+    """Kill what a run has started in a folder of ours and was killed before it could end (Linux only).
+
+    Processes that carry no mark of ours, such as a shell of a user who looks around there, are left alone.
 
     Returns:
         Their numbers.
@@ -43,7 +46,8 @@ def kill_inside(folder: Path) -> list[int]:
         with suppress(OSError):
             place = (entry / "cwd").readlink()
             pid = int(entry.name)
-            if pid != os.getpid() and place.is_relative_to(folder):
+            ours = f"{JOB_VARIABLE}=".encode() in (entry / "environ").read_bytes()
+            if ours and pid != os.getpid() and place.is_relative_to(folder):
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
     return killed

@@ -1,6 +1,6 @@
 """Runs that are killed with SIGKILL at many moments, and gone on with, end as one that nobody disturbed.
 
-A few moments are tried with every run of the suite; all of them with `-m chaos` (`make chaos`).
+A few moments are tried with every run of the suite; all of them with `-m slow` (`make chaos`).
 """
 
 from __future__ import annotations

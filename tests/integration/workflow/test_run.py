@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -454,6 +456,25 @@ def test_a_new_run_clears_away_what_a_broken_one_left(world: MakeWorld) -> None:
     assert here.run(write(TWO), write(PAGE)) == 0
     assert here.trailers("Kfpilot-Task") == ["T001", "T002", "T003"]
     assert tools_git.list_worktrees(repo) == []
+
+
+def test_a_shell_in_the_worktree_outlives_the_clearing_and_a_stray_test_does_not(world: MakeWorld) -> None:
+    here = world(PAGES, quick=True)
+    with pytest.raises(Interrupted):
+        here.run(write(ONE), KeyboardInterrupt())
+    (worktree,) = tools_git.list_worktrees(tools_git.open_repo(here.root))
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    shell = subprocess.Popen(sleep, cwd=worktree)
+    stray = subprocess.Popen(sleep, cwd=worktree, env={**os.environ, "KFPILOT_JOB": "x"})
+    try:
+        assert here.run(write(TWO), write(PAGE), resume=True) == 0
+        assert stray.wait(10) == -signal.SIGKILL
+        assert shell.poll() is None
+    finally:
+        shell.kill()
+        stray.kill()
+        shell.wait()
+        stray.wait()
 
 
 def test_what_the_tests_write_is_not_taken_for_work_after_a_resume(
