@@ -53,6 +53,8 @@ class ModelError(KfpilotError):
         transient: The same request may well succeed a little later.
         retry_after: Seconds the endpoint asked to wait, if it said so.
         overflow: The request is longer than the model's context.
+        unreachable: Nobody answered at the address: no sign yet that anybody ever will.
+        tries: How often the same request is worth sending, where waiting does not help; None for no limit.
     """
 
     exit_code = 4
@@ -65,9 +67,12 @@ class ModelError(KfpilotError):
         transient: bool = False,
         retry_after: float | None = None,
         overflow: bool = False,
+        unreachable: bool = False,
+        tries: int | None = None,
     ) -> None:
         self.what, self.mend = what, mend
         self.transient, self.retry_after, self.overflow = transient, retry_after, overflow
+        self.unreachable, self.tries = unreachable, tries
         super().__init__(what + (f"\n  {mend}" if mend else ""))
 
 
@@ -76,9 +81,19 @@ class GateFailure(KfpilotError):
 
 
 class BudgetExceeded(KfpilotError):
-    """A budget (tokens, money, calls, time) is used up."""
+    """A budget (tokens, money, calls, attempts, time) is used up.
+
+    Args:
+        what: One sentence that says which, how much of it was used and what the limit is.
+        scope: Whose budget it is: `run`, `night` or `task`; a task's ends this task alone.
+        mend: What the user can do about it.
+    """
 
     exit_code = 3
+
+    def __init__(self, what: str, *, scope: str = "run", mend: str = "") -> None:
+        self.what, self.scope, self.mend = what, scope, mend
+        super().__init__(what + (f"\n  {mend}" if mend else ""))
 
 
 class Interrupted(KfpilotError):

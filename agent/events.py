@@ -37,6 +37,13 @@ class RunStarted(Base):
     resumed: bool = False
 
 
+class BudgetsSet(Base):
+    type: Literal["budgets-set"] = "budgets-set"
+    run: dict[str, float] = Field(default={}, description="tokens, cost, calls, attempts, seconds: the run's limits")
+    task: dict[str, float] = Field(default={}, description="The same for each task")
+    priced: bool = Field(default=False, description="Whether the model's price is known")
+
+
 class PlanReady(Base):
     type: Literal["plan-ready"] = "plan-ready"
     plan: dict[str, Any] = Field(description="ExecutionPlan as JSON")
@@ -72,6 +79,7 @@ class ModelCalled(Base):
     completion_tokens: int = 0
     seconds: float = 0.0
     overhead_seconds: float = Field(default=0.0, description="Time the harness itself took around the call")
+    cost: float | None = Field(default=None, description="Money, None when the model's price is not known")
 
 
 class ToolCalled(Base):
@@ -107,6 +115,7 @@ class TaskFinished(Base):
     files: list[str] = []
     evidence: str | None = Field(default=None, description="Digest of the verdict")
     why: str = ""
+    over_budget: bool = Field(default=False, description="Its own budget ended it: `--resume` may try it again")
     patch: str | None = Field(default=None, description="Where the unverified work is kept, relative to the run folder")
     seconds: float = 0.0
 
@@ -152,6 +161,7 @@ class RunFinished(Base):
 
 Event = Annotated[
     RunStarted
+    | BudgetsSet
     | PlanReady
     | BaselineReady
     | TaskStarted
@@ -192,7 +202,8 @@ class Journal:
         self._seq = sum(1 for _ in read_journal(path)) if path.exists() else 0
 
     def emit(self, event: Any) -> None:
-        """Stamp, write, flush, tell the listeners."""
+        """Stamp, take out secrets, write, flush, tell the listeners."""
+        event = without_secrets(event)
         with self._lock:
             self._seq += 1
             event.seq, event.at = self._seq, time.time()
@@ -202,6 +213,15 @@ class Journal:
                 os.fsync(out.fileno())
             for listener in self.listeners:
                 listener(event)
+
+
+def without_secrets(event: Any) -> Any:
+    """The event as it may be kept and shown: itself, if there is no secret in it."""
+    from ..tools.redact import redact_data
+
+    data = event.model_dump(mode="json")
+    clean = redact_data(data)
+    return event if clean == data else type(event).model_validate(clean)
 
 
 def _drop_torn_line(path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from ..tools.kfp_lint_settings import LintSettings
@@ -17,6 +18,37 @@ from ..tools.sandbox import GIB, MEND, Mode, Sandbox
 from .errors import ToolFailure, UserError
 
 WorkerKind = Literal["auto", "tool", "draft"]
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+THOUSANDS = {"k": 1_000, "m": 1_000_000}
+
+
+def seconds_of(value: object) -> object:
+    """Seconds of a duration such as `90`, `45m` or `1h30m`; anything else comes back for the validator to refuse."""
+    text = str(value).strip().lower().replace(" ", "")
+    parts = re.fullmatch(r"(?:\d+(?:\.\d+)?[smhd])+", text)
+    if not parts:
+        return value
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smhd])", text))
+
+
+def count_of(value: object) -> object:
+    """A number such as `200000`, `200_000`, `200k` or `1.5M`; anything else comes back for the validator to refuse."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])?", str(value).strip().lower().replace("_", "").replace(",", ""))
+    return int(float(found[1]) * THOUSANDS.get(found[2], 1)) if found else value
+
+
+Count = Annotated[int, BeforeValidator(count_of), Field(ge=1)]
+Duration = Annotated[float, BeforeValidator(seconds_of), Field(gt=0)]
+
+
+class Price(BaseModel):
+    """What a million tokens of a model cost, in whatever currency the budgets are in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: float = Field(ge=0)
+    completion: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0, description="Prompt tokens read from a cache; else as the others")
 
 
 class Settings(BaseSettings):
@@ -83,6 +115,23 @@ class Settings(BaseSettings):
         default=None, ge=16, description="Processes it may have; 1024, or 64 a core if not given"
     )
     sandbox_disk: float = Field(default=10.0, gt=0, description="GiB that it may write to the worktree")
+    model_wait: Duration = Field(
+        default=7200.0,
+        description="Seconds that one call waits in all for an endpoint that is away or limits the rate, like 30m",
+    )
+    max_tokens: Count | None = Field(default=None, description="Tokens that a run may use, like 500k or 2M")
+    max_cost: float | None = Field(default=None, gt=0, description="Money that a run may cost, see `prices`")
+    max_calls: Count | None = Field(default=None, description="Model calls of a run")
+    max_attempts: Count | None = Field(default=None, description="Attempts of a run, all tasks together")
+    max_time: Duration | None = Field(default=None, description="Seconds a run may work, or like 90m or 8h")
+    max_tokens_per_task: Count | None = Field(default=None, description="Tokens that one task may use")
+    max_cost_per_task: float | None = Field(default=None, gt=0, description="Money that one task may cost")
+    max_calls_per_task: Count | None = Field(default=None, description="Model calls of one task")
+    max_time_per_task: Duration | None = Field(default=None, description="Seconds one task may take, or like 20m")
+    prices: dict[str, Price] = Field(
+        default={},
+        description="Money for a million tokens, JSON: model or pattern -> prompt, completion and, if need be, cached",
+    )
     record: Path | None = Field(default=None, description="Keep every model exchange in this file (JSON lines)")
 
     def open_sandbox(self) -> Sandbox:
@@ -108,12 +157,12 @@ class Settings(BaseSettings):
 
 
 NOT_FROM_A_REPOSITORY = (
-    "base_url", "model_file", "record", "cache_dir",
+    "base_url", "model_file", "record", "cache_dir", "prices",
     "sandbox", "sandbox_read", "sandbox_memory", "sandbox_processes", "sandbox_disk",
 )  # fmt: skip
 """Settings that pyproject.toml may not hold. A cloned repository could send the user's key to a server of its own, run
-a model of its own, have files written outside itself, or let its code out of the sandbox. `python` and `test_command`
-are allowed: they choose what is run in the sandbox."""
+a model of its own, have files written outside itself, call expensive models free, or let its code out of the sandbox.
+`python` and `test_command` are allowed: they choose what is run in the sandbox."""
 
 
 def load_settings(root: Path | None, **overrides: object) -> Settings:
@@ -189,7 +238,7 @@ def settings_page() -> str:
 
 def words_for(default: object) -> str:
     """A default as a reader of the page would write it."""
-    if default is None or default == [] or isinstance(default, LintSettings):
+    if default is None or default in ([], {}) or isinstance(default, LintSettings):
         return "none"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 

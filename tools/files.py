@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import beneath
 from .errors import ToolFailure
+from .redact import MARK, is_env_file
 
 LIMIT = 1_000_000
 """Bytes; a larger file is neither read nor written."""
@@ -82,6 +83,8 @@ class Workspace(BaseModel):
             ToolFailure: No such file, out of bounds, binary, too large, or no such lines.
         """
         name, target = self._locate(path)
+        if is_env_file(name):
+            raise ToolFailure(f"{name} holds settings and secrets of one machine and is not shown. Work without it.")
         text = self._text(name, target).removeprefix("\ufeff")
         if start is None and end is None and not numbered:
             return text
@@ -114,6 +117,7 @@ class Workspace(BaseModel):
             old = self._text(name, target)
         self._check_parents(name)
         text = content if old is None else _like(content, old)
+        _require_real(name, text, old or "")
         self._store(name, text)
         if old is None:
             return f"created {name} ({_count(text)})"
@@ -151,6 +155,7 @@ class Workspace(BaseModel):
             )
         place, found = places[0]
         fitted = _like(new, found if "\n" in found else text, mark=False)
+        _require_real(name, fitted, found)
         self._store(name, text[:place] + fitted + text[place + len(found) :])
         return f"edited {name} at line {text.count(chr(10), 0, place) + 1}"
 
@@ -304,6 +309,15 @@ def _lines(text: str) -> list[str]:
     lines = [line + "\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]
     return lines if lines[-1] else lines[:-1]
+
+
+def _require_real(name: str, new: str, old: str) -> None:
+    """Raise when a text has more marks in the place of secrets than what it replaces: it was copied from a reading."""
+    if new.count(MARK) > old.count(MARK):
+        raise ToolFailure(
+            f"What you want to write to {name} holds '{MARK}…]', which stands for a secret that you were not shown. "
+            "Leave such lines as they are: edit the other lines one by one. New code reads secrets at run time."
+        )
 
 
 def _count(text: str) -> str:

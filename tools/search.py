@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from . import git_command
 from .errors import ToolFailure
 from .outline import signatures
+from .redact import is_env_file
 
 __all__ = ["Match", "files", "grep", "signatures"]
 
@@ -99,6 +100,8 @@ def grep(
         )
     found: list[Match] = []
     for name in files(root, glob):
+        if is_env_file(name):
+            continue
         lines = _lines_of(root / name)
         for at, line in enumerate(lines):
             if wanted.search(line):

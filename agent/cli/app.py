@@ -13,6 +13,7 @@ import typer
 
 from ..errors import EXIT_NOT_VERIFIED, Interrupted, KfpilotError, ToolFailure
 from .checks import register_checks
+from .common import say
 from .model import model_app
 from .nightly import nightly_app
 from .options import Feature, Json, NoColor, Repo, Sandbox, Stories, WordsFile
@@ -34,6 +35,7 @@ app.add_typer(nightly_app, name="nightly")
 
 @app.command(
     epilog='Examples:  kfpilot run 001   ·   kfpilot run 001 "only US1, keep pandas out"   ·   kfpilot run --resume'
+    "   ·   kfpilot run 001 --max-tokens 500k --max-time 8h"
 )
 def run(
     feature: Feature = None,
@@ -63,6 +65,17 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done and where; change nothing.")
     ] = False,
+    max_tokens: Annotated[
+        str | None, typer.Option(help="Tokens of the run, like 500k; exit code 3 at the end.")
+    ] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Money of the run, by KFPILOT_PRICES.")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="Model calls of the run.")] = None,
+    max_attempts: Annotated[int | None, typer.Option(help="Attempts of the run, all tasks together.")] = None,
+    max_time: Annotated[str | None, typer.Option(help="Time of the run, like 90m or 8h.")] = None,
+    max_tokens_per_task: Annotated[str | None, typer.Option(help="Tokens of each task.")] = None,
+    max_cost_per_task: Annotated[float | None, typer.Option(help="Money of each task.")] = None,
+    max_calls_per_task: Annotated[int | None, typer.Option(help="Model calls of each task.")] = None,
+    max_time_per_task: Annotated[str | None, typer.Option(help="Time of each task, like 20m.")] = None,
     record: Annotated[Path | None, typer.Option(help="Keep every exchange with the model in this file.")] = None,
     sandbox: Sandbox = None,
     json: Json = False,
@@ -83,6 +96,15 @@ def run(
         "jobs": jobs,
         "record": record,
         "sandbox": sandbox,
+        "max_tokens": max_tokens,
+        "max_cost": max_cost,
+        "max_calls": max_calls,
+        "max_attempts": max_attempts,
+        "max_time": max_time,
+        "max_tokens_per_task": max_tokens_per_task,
+        "max_cost_per_task": max_cost_per_task,
+        "max_calls_per_task": max_calls_per_task,
+        "max_time_per_task": max_time_per_task,
     }
     raise typer.Exit(
         run_command(
@@ -281,18 +303,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
     except OSError as error:
         if error.errno not in DISK:
-            raise
+            sys.exit(crashed())
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         sys.exit(say(f"cannot write {what}\n  {DISK_MEND}", EXIT_NOT_VERIFIED))
+    except Exception:
+        sys.exit(crashed())
+
+
+def crashed() -> int:
+    """A defect: the stack trace is for its report, and may quote anything, so secrets are taken out of it."""
+    import traceback
+
+    from ...tools.redact import redact
+
+    sys.stderr.write(redact(traceback.format_exc()))
+    return EXIT_NOT_VERIFIED
 
 
 def on_terminate(number: int, frame: object) -> None:
     """SIGTERM ends a run as Ctrl-C does: in order, saying how to go on."""
     raise KeyboardInterrupt
-
-
-def say(message: str, code: int) -> int:
-    """The message on standard error; returns the code. What ends well is no error."""
-    text = message if code == 0 else f"kfpilot: {message}"
-    print(text, file=sys.stderr if code else sys.stdout)
-    return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,3 +34,12 @@ def console_for(no_color: bool, *, stderr: bool = False) -> Console:
 def settings_for(root: Path, overrides: dict[str, object]) -> Settings:
     """The repository's settings with the command line's on top."""
     return load_settings(root, **overrides)
+
+
+def say(message: str, code: int) -> int:
+    """The message on standard error, without secrets; returns the code. What ends well is no error."""
+    from ...tools.redact import redact
+
+    text = redact(message if code == 0 else f"kfpilot: {message}")
+    print(text, file=sys.stderr if code else sys.stdout)
+    return code

@@ -13,7 +13,7 @@ from ..reports.find import latest_run
 from ..reports.summarise import summarise
 from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
 from ..workflow.place import Request, branch_of, choose_start
-from .common import console_for, settings_for
+from .common import console_for, say, settings_for
 from .model import download_progress
 from .words import words_of
 
@@ -61,7 +61,7 @@ def run_command(
     if info and not json:
         print_summary(summarise(info.journal), console, report_file=(info.directory / "report.md").relative_to(root))
     if failure:
-        print(f"kfpilot: {failure}", file=sys.stderr)
+        say(str(failure), failure.exit_code)
     return code
 
 

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from ...tools.redact import SHARED
 from ..errors import ModelError, UserError
 from ..settings import Settings
 from .failures import model_error, redact, retryable, safe_url
 from .forbid import check_allowed
 from .handle import Handle
+from .http import clients
 
 if TYPE_CHECKING:
     import openai
@@ -105,6 +107,8 @@ def find_endpoint(settings: Settings, env: Mapping[str, str] = os.environ) -> En
             mend="Give one such as http://localhost:8000/v1 in OPENAI_BASE_URL or --base-url.",
         )
     key = env.get("KFPILOT_API_KEY") or env.get("OPENAI_API_KEY") or ""
+    if key:
+        SHARED.learn(key, "the model's key")
     found = Endpoint(url=url, key=SecretStr(key or NO_KEY))
     if found.is_openai and not key:
         raise UserError(
@@ -122,7 +126,7 @@ def _client(endpoint: Endpoint, timeout: float) -> openai.OpenAI:
         api_key=endpoint.key.get_secret_value(),
         max_retries=0,
         timeout=timeout,
-        http_client=openai.DefaultHttpxClient(trust_env=False) if endpoint.is_loopback else None,
+        http_client=clients(trust_env=not endpoint.is_loopback)["http_client"],
     )
 
 
@@ -207,10 +211,7 @@ def chat_client(
 
     from .chat import EndpointChat
 
-    options: dict[str, Any] = {}
-    if endpoint.is_loopback:
-        options["http_client"] = openai.DefaultHttpxClient(trust_env=False)
-        options["http_async_client"] = openai.DefaultAsyncHttpxClient(trust_env=False)
+    options: dict[str, Any] = clients(trust_env=not endpoint.is_loopback)
     if temperature is not None:
         options["temperature"] = temperature
     if max_tokens is not None:

@@ -6,13 +6,12 @@ provider's client and imports none.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit, urlunsplit
 
-from ..errors import KfpilotError, ModelError
+from ..errors import KfpilotError, ModelError, ToolFailure
 
 OVERFLOW = re.compile(
     r"context[_ ]length|maximum context|context window|context size|exceed_context_size|prompt is too long|"
@@ -22,6 +21,8 @@ OVERFLOW = re.compile(
 TIMEOUTS = {"APITimeoutError", "TimeoutException", "TimeoutError", "ModelTimeoutError", "ReadTimeout"}
 CONNECTIONS = {"APIConnectionError", "TransportError", "ConnectionError", "ModelConnectionError"}
 KEY_LIKE = re.compile(r"\b(?:sk|pk|key|gsk|xai|hf)[-_][\w*.-]{6,}")
+TRIES_TIMEOUT = 4
+TRIES_GARBAGE = 3
 TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 
 
@@ -35,18 +36,21 @@ def safe_url(url: str) -> str:
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """The text without the given secrets and without anything that looks like an API key."""
-    known = [*secrets, *(value for name, value in os.environ.items() if name.endswith("_API_KEY"))]
-    for secret in known:
+    """The text without the given secrets, those of the environment, and anything that looks like an API key."""
+    from ...tools.redact import redact as without_secrets
+
+    for secret in secrets:
         if len(secret) >= 6:
             text = text.replace(secret, "***")
-    return KEY_LIKE.sub("***", text)
+    return KEY_LIKE.sub("***", without_secrets(text))
 
 
 def retryable(error: BaseException) -> bool:
     """Whether the same request may succeed a little later: for transport retries, nothing else."""
     if isinstance(error, KfpilotError):
         return isinstance(error, ModelError) and error.transient
+    if isinstance(error, ToolFailure | AssertionError | NotImplementedError):
+        return False
     return isinstance(error, Exception) and model_error(error).transient
 
 
@@ -65,7 +69,7 @@ def model_error(error: BaseException, *, name: str = "", url: str = "", secrets:
     said = _said(error, secrets)
     names = {cls.__name__ for cls in type(error).__mro__}
     status = getattr(error, "status_code", None)
-    if isinstance(status, int) and status >= 400:
+    if isinstance(status, int) and status >= 300:
         return _of_status(error, status, place, name, said)
     if OVERFLOW.search(said):
         return _overflow(name, said)
@@ -80,6 +84,14 @@ def model_error(error: BaseException, *, name: str = "", url: str = "", secrets:
             f"{place} did not answer in time",
             mend="Raise KFPILOT_MODEL_TIMEOUT (seconds) if the model is slow; else see whether the endpoint hangs.",
             transient=True,
+            tries=TRIES_TIMEOUT,
+        )
+    if "AnswerTooLarge" in chain:
+        return ModelError(
+            f"{place} sent an answer that is larger than any useful one; it was not read to its end",
+            mend="See whether the endpoint or the model loops; use another.",
+            transient=True,
+            tries=TRIES_GARBAGE,
         )
     if names & CONNECTIONS or isinstance(error, OSError):
         # A connection that breaks in the middle and one that never was need different looks.
@@ -89,15 +101,24 @@ def model_error(error: BaseException, *, name: str = "", url: str = "", secrets:
             f"{place} {what} ({said})",
             mend="See whether the server runs and the URL (OPENAI_BASE_URL or --base-url) is right: `kfpilot doctor`.",
             transient=True,
+            unreachable=not broken,
         )
     return ModelError(
         f"{place} gave something that is not a chat completion ({type(error).__name__}: {said})",
         mend="See whether the URL is that of an OpenAI-compatible API; it usually ends in /v1.",
         transient=True,
+        tries=TRIES_GARBAGE,
     )
 
 
 def _of_status(error: BaseException, status: int, place: str, name: str, said: str) -> ModelError:
+    if status < 400:
+        where = _header(error, "location")
+        return ModelError(
+            f"{place} sends the request elsewhere{f', to {safe_url(where)}' if where else ''}; neither key nor prompt "
+            "goes there",
+            mend="If that is where it shall go, set OPENAI_BASE_URL (or --base-url) to that address.",
+        )
     if OVERFLOW.search(said) and status in (400, 413, 422, 500):
         return _overflow(name, said)
     if status == 401:
@@ -163,6 +184,11 @@ def _said(error: BaseException, secrets: tuple[str, ...]) -> str:
     text = re.sub(r"<[^>]*>", " ", text) if "<html" in text.lower() else text
     line = " ".join(redact(text, secrets).split())
     return line if len(line) <= 300 else line[:297] + "…"
+
+
+def _header(error: BaseException, name: str) -> str:
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    return str(headers.get(name) or "")
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

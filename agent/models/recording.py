@@ -13,6 +13,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import LLMResult
 
+from ...tools.redact import redact_data
 from .usage import usage_of
 from .wire import message_dict, request_body
 
@@ -64,6 +65,7 @@ class Recorder(BaseCallbackHandler):
         with self._lock:
             asked, request = self._open.pop(run_id, (time.time(), {}))
             self._number += 1
+            request, row = redact_data(request), redact_data(row)
             line = {"number": self._number, "asked": asked, "answered": time.time(), "request": request, **row}
             with self.path.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -52,3 +52,17 @@ def finish_of(message: BaseMessage) -> str:
     """Why the model stopped ("stop", "tool_calls", "length", …); empty if it does not say."""
     metadata = getattr(message, "response_metadata", None) or {}
     return str(metadata.get("finish_reason") or metadata.get("stop_reason") or "")
+
+
+def refusal_of(message: BaseMessage) -> str:
+    """Why the model will not answer, in its own words; empty if it does not refuse."""
+    told = (getattr(message, "additional_kwargs", None) or {}).get("refusal")
+    if told:
+        return " ".join(str(told).split())[:300]
+    if isinstance(message.content, list):
+        for block in message.content:
+            if isinstance(block, dict) and block.get("type") == "refusal":
+                return " ".join(str(block.get("refusal", "")).split())[:300] or "no reason given"
+    if finish_of(message) in ("content_filter", "refusal", "safety", "SAFETY"):
+        return "the provider's filter stopped the answer"
+    return ""

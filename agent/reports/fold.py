@@ -14,6 +14,7 @@ from ..events import (
     AttemptFinished,
     AttemptStarted,
     BaselineReady,
+    BudgetsSet,
     FinalCheck,
     GateFinished,
     ModelCalled,
@@ -58,6 +59,8 @@ class RunFold:
         self.finish: RunFinished | None = None
         self.notices: list[Notice] = []
         self.usage = Usage()
+        self.attempts = 0
+        self.budgets: BudgetsSet | None = None
         self.sessions = 0
         self.last_at: float | None = None
         self._session_at: float | None = None
@@ -87,6 +90,8 @@ class RunFold:
         match event:
             case RunStarted():
                 self._run_started(event)
+            case BudgetsSet():
+                self.budgets = event
             case PlanReady():
                 self._plan_ready(ExecutionPlan.model_validate(event.plan))
             case BaselineReady():
@@ -157,6 +162,7 @@ class RunFold:
 
     def _attempt_started(self, event: AttemptStarted) -> None:
         task = self.task(event.task)
+        self.attempts += 1
         # A resumed run may go on within a task: then no `TaskStarted` comes again, and an attempt that was cut off
         # comes a second time under its number.
         self._begun.setdefault(event.task, event.at)
@@ -176,6 +182,8 @@ class RunFold:
             usage.completion_tokens += event.completion_tokens
             usage.model_seconds += event.seconds
             usage.overhead_seconds += event.overhead_seconds
+            if event.cost is not None:
+                usage.cost = (usage.cost or 0.0) + event.cost
 
     def _gate_finished(self, key: str, attempt: int, result: GateResult) -> None:
         task = self.task(key)

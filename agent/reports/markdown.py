@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..acceptance.models import say
+from ..budgets import amount
 from .models import Issue, Report
 from .words import OUTCOMES, clock, count, plural, say_counts, say_review
 
@@ -121,6 +122,21 @@ No gate has run.
 {% else %}\
 No model was called for a task.
 {% endfor %}
+{% for b in r.budgets %}\
+{% if loop.first %}\
+
+| Budget | Used | Limit | Left |
+|---|--:|--:|--:|
+{% endif %}\
+| {{ b.whose | cell }}: {{ b.kind }} | {{ b.used | amount(b.kind) }} | {{ b.limit | amount(b.kind) }} | \
+{{ b.left | amount(b.kind) }} |
+{% if loop.last %}
+
+{% endif %}\
+{% endfor %}\
+{% if r.usage.cost is not none %}\
+Cost by the prices that were set: {{ r.usage.cost | amount("cost") }}.
+{% endif %}\
 The last line holds what belongs to no task too: planning, the tests before and after. Prompt tokens include the cached
 ones. The harness itself took \
 {{ "%.0f" | format(1000 * r.usage.overhead_seconds / r.usage.calls if r.usage.calls else 0) }} ms a call.
@@ -275,6 +291,7 @@ def _template() -> Template:
         quote=shlex.quote,
         tests=say_counts,
         percent=lambda value: "not measured" if value is None else f"{value:.1f} %",
+        amount=lambda value, kind: amount(kind, value),
         list_of=lambda ids: ", ".join(map(cell, ids)) or "–",
         issue=_issue,
         verdict=lambda verdict: f"**{verdict}**" if verdict == "open" else verdict,

@@ -30,6 +30,7 @@ class Usage(Model):
     completion_tokens: int = 0
     model_seconds: float = 0.0
     overhead_seconds: float = Field(default=0.0, description="Time the harness itself took around the calls")
+    cost: float | None = Field(default=None, description="Money; None when the model's price is not known")
 
     @property
     def tokens(self) -> int:
@@ -92,6 +93,20 @@ class Left(Model):
     why: str
 
 
+class BudgetLine(Model):
+    """One budget: what was used and what was allowed."""
+
+    whose: str = Field(description="run, or the id of a task")
+    kind: str = Field(description="tokens, cost, calls, attempts or seconds")
+    used: float
+    limit: float
+
+    @property
+    def left(self) -> float:
+        """What may still be used."""
+        return max(0.0, self.limit - self.used)
+
+
 class Readiness(Model):
     """Deployment readiness, and why."""
 
@@ -124,6 +139,8 @@ class Report(Model):
     tasks: list[TaskReport] = []
     left_out: list[Left] = []
     usage: Usage = Field(default_factory=Usage, description="All model calls, those for no task included")
+    attempts: int = Field(default=0, description="Attempts begun, all tasks and sessions together")
+    budgets: list[BudgetLine] = Field(default=[], description="The run's, and of the tasks those that are nearly used")
     tests: TestFigures = Field(default_factory=TestFigures)
     acceptance: list[Row] = Field(default=[], description="One row each requirement, success criterion and scenario")
     review: Review | None = Field(default=None, description="None: the run has not come to it")

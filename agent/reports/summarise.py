@@ -12,9 +12,11 @@ from ..acceptance.models import say
 from ..errors import UserError
 from ..events import read_journal
 from .fold import RunFold
-from .models import Issue, IssueKind, Left, Readiness, Report, TaskReport
+from .models import BudgetLine, Issue, IssueKind, Left, Readiness, Report, TaskReport, Usage
 from .models import TestFigures as Figures
 from .words import one_line, plural, say_counts
+
+NEARLY = 0.8
 
 
 def summarise(journal: Path) -> Report:
@@ -89,6 +91,7 @@ def report_of(fold: RunFold, run: str = "") -> Report:
         report.plan_source = fold.plan.source
         # A resumed run's plan leaves out what an earlier session has done: that is not left out of the run.
         report.left_out = [Left(id=s.id, why=s.why) for s in fold.plan.skipped if s.id not in fold.tasks]
+    report.attempts, report.budgets = fold.attempts, _budgets(fold, report)
     report.tests = _figures(fold)
     report.acceptance, report.review = fold.acceptance, fold.review
     report.issues = list(_issues(fold, report))
@@ -105,6 +108,28 @@ def _task(fold: RunFold, task: TaskReport) -> TaskReport:
     copy = task.model_copy(deep=True)
     copy.seconds = round(fold.seconds_of(task), 3)
     return copy
+
+
+def _budgets(fold: RunFold, report: Report) -> list[BudgetLine]:
+    """The run's budgets with what is used, and of the tasks' those that are used to four fifths."""
+    if fold.budgets is None:
+        return []
+
+    def lines(whose: str, limits: dict[str, float], usage: Usage, attempts: int, seconds: float) -> list[BudgetLine]:
+        used = {
+            "tokens": usage.tokens,
+            "cost": usage.cost or 0.0,
+            "calls": usage.calls,
+            "attempts": attempts,
+            "seconds": seconds,
+        }
+        return [BudgetLine(whose=whose, kind=kind, used=used[kind], limit=limit) for kind, limit in limits.items()]
+
+    found = lines("run", fold.budgets.run, report.usage, report.attempts, round(report.seconds, 1))
+    for task in report.tasks:
+        own = lines(task.id, fold.budgets.task, task.usage, task.attempts, round(task.seconds, 1))
+        found += [line for line in own if line.used >= NEARLY * line.limit]
+    return found
 
 
 def _figures(fold: RunFold) -> Figures:

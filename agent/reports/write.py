@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
 
+from ...tools.redact import redact, redact_data
 from .find import JOURNAL
 from .markdown import render
 from .summarise import summarise
@@ -25,8 +27,8 @@ def write_reports(run_dir: Path) -> tuple[Path, Path]:
     """
     report = summarise(run_dir / JOURNAL)
     markdown, data = run_dir / "report.md", run_dir / "report.json"
-    write_whole(markdown, render(report))
-    write_whole(data, report.model_dump_json(indent=2) + "\n")
+    write_whole(markdown, redact(render(report)))
+    write_whole(data, json.dumps(redact_data(report.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n")
     return markdown, data
 
 

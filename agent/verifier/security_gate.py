@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...tools.findings import Finding, in_order
 from ...tools.git_lines import added_lines
-from ...tools.secret_scan import secret_findings
+from ...tools.redact import SHARED
+from ...tools.secret_scan import MEND, secret_findings
 from ...tools.security import bandit_findings, is_requirements, requirement_findings
 from ..planner.paths import role_of_path
 from .context import GateContext
@@ -22,6 +23,7 @@ def gate_security(ctx: GateContext) -> GateResult:
         ctx.worktree, added, before=ctx.before, soft=lambda path: role_of_path(path) in ("tests", "docs"),
         moved_from=gone,
     )  # fmt: skip
+    found += known_secrets(ctx, added, gone)
     found += bandit_findings(
         ctx.worktree, added, soft=lambda path: role_of_path(path) == "tests", config=bandit_config(ctx)
     )
@@ -30,6 +32,20 @@ def gate_security(ctx: GateContext) -> GateResult:
             found += requirement_findings(ctx.worktree, path)
     lines = sum(len(numbers) for numbers in added.values())
     return from_findings("security", found, f"{lines} added lines: no secret, no risky call")
+
+
+def known_secrets(ctx: GateContext, added: dict[str, set[int]], gone: str) -> list[Finding]:
+    """Values of this machine's environment and of `.env` files that stand in added lines, whatever they look like."""
+    found = []
+    for path, numbers in added.items():
+        before = {*SHARED.held(ctx.before(path) or ""), *SHARED.held(gone)}
+        lines = ctx.read(path).split("\n") if numbers else []
+        for number in sorted(numbers):
+            for label in SHARED.held(lines[number - 1]) if number <= len(lines) else []:
+                if label not in before:
+                    message = f"the value of {label} stands here. {MEND}"
+                    found.append(Finding(rule="SEC02", path=path, line=number, message=message))
+    return found
 
 
 def bandit_config(ctx: GateContext) -> str | None:

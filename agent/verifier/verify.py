@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ...tools import git
 from ...tools.infra_checks import infra_files
+from ...tools.redact import redact_data
 from ..errors import ToolFailure
 from . import (
     docs_gate,
@@ -126,4 +127,5 @@ def timed(name: str, gate: Gate, ctx: GateContext) -> GateResult:
             gate=name, passed=False, summary=f"could not run: {error}", failures=[f"could not run: {error}"]
         )
     done.seconds = round(time.monotonic() - start, 3)
-    return done
+    # Here, before anybody has it: the digest of the evidence is made of what is kept.
+    return GateResult.model_validate(redact_data(done.model_dump(mode="json")))

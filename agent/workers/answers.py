@@ -29,6 +29,14 @@ def file_from(answer: str, path: str) -> str | None:
     return text + "\n" if text.strip() else None
 
 
+def is_whole(answer: str, path: str) -> bool:
+    """Whether the file in an answer is there to its end, although the answer was cut off at its length limit."""
+    if path.endswith((".md", ".rst", ".txt")):
+        return bool(WRAPPED.match(answer))
+    longest = max(FENCE.finditer(answer), key=lambda match: len(match["body"]), default=None)
+    return longest is not None and longest[0].rstrip().endswith(f"\n{longest['mark']}")
+
+
 def copied_from(example: str, content: str, known: set[str]) -> list[str]:
     """What a page has taken over from the example it was shown, which is about another project.
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from ...tools.docs_facts import words_of
 from ...tools.files import Workspace
-from ..errors import ToolFailure
+from ..errors import KfpilotError, ModelError, ToolFailure
 from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
-from .answers import copied_from, file_from
+from .answers import copied_from, file_from, is_whole
 from .extend import extension, joined
 from .job import Feedback, Job, Session
 from .mend import mend_python
@@ -51,6 +51,10 @@ RULES: dict[str, list[str]] = {
 }
 
 
+class TooLong(ToolFailure):
+    """The request is longer than the model's context."""
+
+
 class DraftWorker:
     """See `Worker`. Every attempt starts from the base: a small model repeats the mistake it is shown."""
 
@@ -73,6 +77,7 @@ class DraftSession:
         self.last: dict[str, str] = {}
         self.redraws = 0
         self.since = time.monotonic()
+        self.cut = False
 
     @property
     def prefills(self) -> bool:
@@ -114,8 +119,18 @@ class DraftSession:
         # Every other draft writes the file anew, in case the task asks for more than new steps.
         extended = extension(self.job, target) if role == "code" and number % 2 and self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
-        answer = self.ask(prompt, opening, target, number)
+        try:
+            answer = self.ask(prompt, opening, target, number)
+        except TooLong:
+            # Once more with the task and its own files alone.
+            own = [file for file in packet.files if file.path in packet.task.files]
+            packet = packet.model_copy(update={"recipes": [], "files": own, "tree": ""})
+            answer = self.ask(draft_prompt(packet, target, RULES[role], self.hints[-1:]), opening, target, number)
         content = file_from(answer, target)
+        if self.cut and not is_whole(answer, target):
+            raise ToolFailure(
+                f"the answer for {target} was cut off by its length limit ({MAX_TOKENS} tokens): write a shorter file"
+            )
         if content and extended:
             content = joined(extended, content)
         if content is None:
@@ -148,7 +163,7 @@ class DraftSession:
         for name, head in plan.heads.items():
             opening = opening_of(target, f"{text}\n\n{head}\n")
             answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```", "\ndef "])
-            function = one_function(f"{head}\n{answer[len(opening) :]}", name)
+            function = None if self.cut else one_function(f"{head}\n{answer[len(opening) :]}", name)
             text = f"{text}\n\n{function or head + PENDING}"
         self.write("tests", target, text)
         return True
@@ -176,7 +191,7 @@ class DraftSession:
         from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
         from ..models.failures import model_error
-        from ..models.usage import usage_of
+        from ..models.usage import finish_of, refusal_of, usage_of
 
         prefill = self.prefills
         messages: list[Any] = [SystemMessage(render("draft_system.md"))]
@@ -197,7 +212,13 @@ class DraftSession:
         overhead, self.since = started - self.since, started
         try:
             message = self.handle.model.bind(**settings).invoke(messages)
+        except (KfpilotError, ToolFailure) as error:
+            if isinstance(error, ModelError) and error.overflow:
+                raise TooLong(f"the request for {target} is longer than the model's context") from error
+            raise
         except Exception as error:
+            if model_error(error).overflow:
+                raise TooLong(f"the request for {target} is longer than the model's context") from error
             raise model_error(error, name=self.handle.name) from error
         usage = usage_of(message)
         self.job.emit(
@@ -211,6 +232,9 @@ class DraftSession:
             )
         )
         self.since = time.monotonic()
+        if why := refusal_of(message):
+            raise ToolFailure(f"the model refuses to answer: {why}")
+        self.cut = finish_of(message) in ("length", "max_tokens", "MAX_TOKENS")
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
 
 

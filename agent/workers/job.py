@@ -40,13 +40,23 @@ class Job:
 
 
 class Feedback(BaseModel):
-    """Why the attempt before was refused."""
+    """Why the attempt before was refused.
+
+    Attributes:
+        attempt: Its number.
+        of: How many there may be.
+        text: The findings, for the model.
+        failures: The same, one by one.
+        restored: The files are as they were at the start.
+        fresh: The same failure came twice: the conversation starts anew as well.
+    """
 
     attempt: int
     of: int
     text: str
     failures: list[str] = []
     restored: bool = False
+    fresh: bool = False
 
 
 class Session(Protocol):

@@ -17,12 +17,17 @@ from langchain.agents.middleware import (
 )
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from ..errors import ToolFailure
+from ..errors import KfpilotError, ToolFailure
 from ..events import ModelCalled, ToolCalled
 from ..models.failures import model_error, retryable
-from ..models.usage import usage_of
+from ..models.usage import finish_of, refusal_of, usage_of
 
 MAX_NUDGES = 2
+MAX_CUTS = 4
+CUT_OFF = (
+    "Your answer was cut off by its length limit: only the calls above were made, what came after them is lost. "
+    "Go on, with less in each answer; call `finish` when all is written."
+)
 RETRIES = 4
 
 
@@ -47,6 +52,11 @@ def turn(messages: list[Any]) -> tuple[AIMessage | None, list[ToolMessage]]:
     return None, results
 
 
+def cut(answer: AIMessage) -> bool:
+    """Whether an answer ended at its length limit."""
+    return finish_of(answer) in ("length", "max_tokens", "MAX_TOKENS")
+
+
 class Meter(AgentMiddleware):
     """Emits an event for every model call and tool call."""
 
@@ -62,6 +72,8 @@ class Meter(AgentMiddleware):
         self.since = None
         try:
             response = handler(request)
+        except (KfpilotError, ToolFailure):
+            raise
         except Exception as error:
             raise model_error(error) from error
         message = next((m for m in reversed(response.result) if isinstance(m, AIMessage)), None)
@@ -99,15 +111,21 @@ class Endings(AgentMiddleware):
     - `finish` ends it, unless another call of the same answer failed: then the model sees the error first.
     - A call whose arguments are not JSON gets an error as its result (langchain drops such calls without a word).
     - An answer without any call is reminded of the tools, twice at most; then the attempt fails.
+    - An answer that was cut off by its length limit ends nothing: what came after its last call is not known.
+    - A refusal ends the attempt as a failure, with the model's reason.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.nudges = 0
+        self.cuts = 0
 
     @hook_config(can_jump_to=["end"])
     def before_model(self, state: AgentState, runtime: Any) -> dict[str, Any] | None:
         answer, results = turn(state["messages"])
+        if answer and answer.tool_calls and not answer.invalid_tool_calls and cut(answer):
+            self.count_cut()
+            return {"messages": [HumanMessage(CUT_OFF)]}
         finished = any(result.name == "finish" and result.status != "error" for result in results)
         if finished and answer and not answer.invalid_tool_calls and all(r.status != "error" for r in results):
             return {"jump_to": "end"}
@@ -116,9 +134,13 @@ class Endings(AgentMiddleware):
     @hook_config(can_jump_to=["model"])
     def after_model(self, state: AgentState, runtime: Any) -> dict[str, Any] | None:
         answer, _ = turn(state["messages"])
-        if answer is None or (answer.tool_calls and not answer.invalid_tool_calls):
+        if answer is None:
             return None
-        cut_off = answer.response_metadata.get("finish_reason") == "length"
+        if why := refusal_of(answer):
+            raise ToolFailure(f"the model refuses to answer: {why}")
+        if answer.tool_calls and not answer.invalid_tool_calls:
+            return None
+        cut_off = cut(answer)
         if answer.invalid_tool_calls:
             self.count(answer.tool_calls)
             errors = [
@@ -137,6 +159,14 @@ class Endings(AgentMiddleware):
         text = "Your answer was cut off by its length limit." if cut_off else "Your answer called no tool."
         reminder = HumanMessage(f"{text} Work happens only through tools: write the files, then call `finish`.")
         return {"messages": [reminder], "jump_to": "model"}
+
+    def count_cut(self) -> None:
+        """One more answer that was cut off; too many end the attempt."""
+        self.cuts += 1
+        if self.cuts > MAX_CUTS:
+            raise ToolFailure(
+                f"{self.cuts} answers of the model were cut off by their length limit; write less at once"
+            )
 
     def count(self, calls: list[Any]) -> None:
         """One more useless answer; too many end the attempt."""

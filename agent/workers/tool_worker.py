@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 from ...tools.files import Workspace
-from ..errors import ModelError, ToolFailure
+from ..errors import KfpilotError, ToolFailure
 from ..marks import mark_for
 from ..models.handle import Handle
 from ..planner.models import Role
@@ -55,9 +57,11 @@ class Talk:
         self.messages: list[Any] = []
         self.paths = task_files_for(job.task, role)
 
-    def first_request(self) -> str:
-        """The task with all it needs."""
-        packet = gather(self.job, self.role)
+    def first_request(self, *, brief: bool = False) -> str:
+        """The task with all it needs; brief with what it cannot do without."""
+        packet = gather(self.job, self.role, recipes=0, around=0, brief=True) if brief else gather(self.job, self.role)
+        if brief:
+            packet = packet.model_copy(update={"tree": ""})
         values = {name: getattr(packet, name) for name in type(packet).model_fields}
         # The start of the request is the same for all tasks of a run, and so is the code in its marks.
         marks = {"project_mark": mark_for(packet.project, packet.tree), "mark": mark_for(packet)}
@@ -70,9 +74,14 @@ class Talk:
         from langchain.agents.middleware.model_call_limit import ModelCallLimitExceededError
         from langchain_core.messages import AIMessage, HumanMessage
 
+        from .loops import Loops
         from .middleware import Endings, Meter, retrying
+        from .shrink import Shrink
         from .toolbox import tools_for
 
+        if feedback and feedback.fresh:
+            # What was said so far led to the same failure twice: without it another way is more likely.
+            self.messages = []
         if not self.messages:
             self.messages = [HumanMessage(self.first_request())]
         if feedback:
@@ -90,21 +99,34 @@ class Talk:
                 limit,
                 Meter(self.job.emit, self.job.task.id),
                 Endings(),
+                Loops(),
+                Shrink(self.handle.context_tokens, lambda: self.first_request(brief=True)),
             ],
         )
         try:
             # One at a time: the calls of an answer run in the order the model gave them.
-            state = agent.invoke({"messages": self.messages}, {"max_concurrency": 1, "recursion_limit": 10 * MAX_CALLS})
+            config = {"max_concurrency": 1, "recursion_limit": 10 * MAX_CALLS}
+            state = alone(agent.invoke, {"messages": self.messages}, config)
         except ModelCallLimitExceededError:
             self.messages = []
             raise ToolFailure(f"no result within {MAX_CALLS} model calls; the next attempt starts anew") from None
-        except (ToolFailure, ModelError):
+        except (ToolFailure, KfpilotError):
             self.messages = []
             raise
         self.messages = state["messages"]
         answer = next(message for message in reversed(self.messages) if isinstance(message, AIMessage))
         calls = [call["args"].get("summary", "") for call in answer.tool_calls if call["name"] == "finish"]
         return str(calls[-1]) if calls else ""
+
+
+def alone(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a graph as if no other were running: it would take over the run's checkpointer, and each message of each
+    step, with all that files and tools said, would be kept in the run's record."""
+    from langchain_core.runnables.config import var_child_runnable_config
+
+    context = copy_context()
+    context.run(var_child_runnable_config.set, None)
+    return context.run(call, *arguments)
 
 
 def feedback_text(job: Job, feedback: Feedback) -> str:
@@ -117,4 +139,5 @@ def feedback_text(job: Job, feedback: Feedback) -> str:
         feedback=feedback.text,
         mark=mark_for(feedback.text),
         restored=feedback.restored,
+        fresh=feedback.fresh,
     )

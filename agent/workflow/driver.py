@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...tools import git
+from ...tools.redact import SHARED
+from ..budgets import Scope
 from ..documents import load_feature, resolve_feature
 from ..documents.models import Feature
 from ..errors import (
@@ -25,24 +27,27 @@ from ..errors import (
 )
 from ..events import FinalCheck, Journal, Listener, Notice, PlanReady, RunFinished, RunStarted, read_journal
 from ..models.choose import open_model
+from ..models.guard import guarded
 from ..models.handle import Handle
 from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan
 from ..planner.selection import Selection, parse_words
-from ..reports.write import write_reports, write_whole
+from ..reports.write import write_reports
 from ..settings import Settings
 from ..verifier.bench import Bench
 from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
 from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
+from .books import guard_of, open_ledger
 from .checkout import peculiarities, require_quiet
+from .clean_record import write_clean
 from .leftovers import clear_leftovers
 from .locks import one_run
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
 from .resuming import ended, tidy_up, unfinished
 from .session import Run
-from .stopping import graceful
+from .stopping import Stop, graceful
 from .suspects import in_repository
 
 if TYPE_CHECKING:
@@ -90,6 +95,7 @@ def implement(
     *,
     resume: bool = False,
     progress: Callable[..., None] | None = None,
+    night: Scope | None = None,
 ) -> int:
     """Run a feature, or go on with the run that was interrupted.
 
@@ -100,6 +106,7 @@ def implement(
         listeners: Are told of every event.
         resume: Go on with the latest unfinished run of the feature.
         progress: Is told of a download of weights.
+        night: A budget that this run shares with others.
 
     Returns:
         The exit code: 0 every selected task verified, 1 some not.
@@ -109,6 +116,7 @@ def implement(
     """
     repo = open_checkout(checkout)
     root = git.root_of(repo)
+    SHARED.learn_folder(root)
     feature = find_feature(repo, request.feature)
     with one_run(root, feature.name, branch_of(feature.name)):
         if resume:
@@ -122,7 +130,7 @@ def implement(
             require_quiet(repo)
             place = place_for(repo, feature, settings, request)
         try:
-            return drive(repo, place, settings, listeners, resume=resume, progress=progress)
+            return drive(repo, place, settings, listeners, resume=resume, progress=progress, night=night)
         finally:
             if finished(place) or not (place.record / "journal.jsonl").exists():
                 clear_leftovers(repo, place.worktree.parent, place.branch)
@@ -161,6 +169,7 @@ def drive(
     *,
     resume: bool,
     progress: Callable[..., None] | None,
+    night: Scope | None = None,
 ) -> int:
     """Plan, open the model, run the graph, report."""
     started = time.monotonic()
@@ -179,7 +188,10 @@ def drive(
     code, message, landed = 1, "", False
     try:
         with ExitStack() as stack:
-            handle = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
+            opened = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
+            ledger, told = open_ledger(settings, opened, journal, night)
+            stop = Stop()
+            handle = guarded(opened, guard_of(settings, journal, ledger, stop))
             worker = worker_for(handle, settings)
             bench = stack.enter_context(Bench(place.root, settings, place.worktree))
             run = Run(
@@ -193,6 +205,8 @@ def drive(
                 plan=plan,
                 resumed=resume,
                 jobs=jobs_for(handle, settings),
+                stop=stop,
+                ledger=ledger,
             )
             run.emit(
                 RunStarted(
@@ -206,6 +220,8 @@ def drive(
                     resumed=resume,
                 )
             )
+            for event in told:
+                run.emit(event)
             named = [path for task in plan.tasks for path in task.files]
             for notice in [*peculiarities(repo, place.worktree), *in_repository(place.worktree, named)]:
                 run.emit(notice)
@@ -213,20 +229,27 @@ def drive(
                 commit_documents(run, copied)
             if saved is None:
                 run.plan = refined(run, plan)
-                write_whole(place.record / "plan.json", run.plan.model_dump_json(indent=2) + "\n")
+                write_clean(place.record / "plan.json", run.plan)
             run.emit(PlanReady(plan=run.plan.model_dump(mode="json")))
             run.tree = tree_of(place.worktree)
-            outcomes = invoke(run, resume=resume)
+            try:
+                outcomes = invoke(run, resume=resume)
+            except BudgetExceeded:
+                landed = wind_up(run)
+                raise
             good = all(outcomes.get(task.id) == "verified" for task in run.plan.tasks) and final_passed(place)
             outcome, code = ("verified", EXIT_OK) if good else ("partly", EXIT_NOT_VERIFIED)
             if place.request.land:
                 landed = land(run)
+            if ledger.stopped and not good:
+                outcome, code = "budget", BudgetExceeded.exit_code
+                message = "; ".join(ledger.stopped.values())
     except KeyboardInterrupt:
         outcome, code = "interrupted", Interrupted.exit_code
         message = f"stopped; go on with: kfpilot run {place.feature} --resume"
         raise Interrupted(message) from None
     except BudgetExceeded as error:
-        outcome, code, message = "budget", error.exit_code, str(error)
+        outcome, code, message = "budget", error.exit_code, error.what
         raise
     except KfpilotError as error:
         code, message = error.exit_code, str(error)
@@ -250,6 +273,20 @@ def drive(
         )
         write_reports(place.record)
     return code
+
+
+def wind_up(run: Run) -> bool:
+    """The end of a run that a budget stopped: what is verified is checked as a whole, without a model, and lands.
+
+    Returns:
+        Whether it landed.
+    """
+    from .workflow import finish
+
+    if run.head() == run.place.start:
+        return False
+    finish(run, {"outcomes": dict(run.outcomes)})
+    return land(run) if run.place.request.land else False
 
 
 class NothingToDo(KfpilotError):

@@ -10,6 +10,7 @@ from ...tools import git
 from ...tools.git_merge import carry_over, paths_between
 from ...tools.import_reach import hard, meet
 from ...tools.pytest_run import TestRun
+from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
 from ..planner.models import PlannedTask
@@ -179,8 +180,8 @@ def commit_task(lane: Lane, task: PlannedTask, verdict: Verdict, head: str) -> s
         return None
     sha = git.commit_all(
         lane.worktree,
-        subject_of(task),
-        body_of(task, verdict),
+        redact(subject_of(task)),
+        redact(body_of(task, verdict)),
         {
             TASK_TRAILER: task.id,
             FEATURE_TRAILER: place.feature,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from ...tools import git
+from ...tools.redact import redact, redact_data
 from ..documents import load_feature, parse_tasks_text, retarget, tick
 from ..documents.models import Feature
 from ..errors import ToolFailure, UserError
@@ -56,7 +58,8 @@ class Place(BaseModel):
     def save(self) -> None:
         """Keep it for a resume."""
         self.record.mkdir(parents=True, exist_ok=True)
-        write_whole(self.record / "run.json", self.model_dump_json(indent=2) + "\n")
+        data = redact_data(self.model_dump(mode="json"))
+        write_whole(self.record / "run.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def records(root: Path) -> Path:
@@ -261,5 +264,9 @@ def keep_patch(place: Place, worktree: Path, task: str, base: str) -> str | None
         # Killed after the patch was kept and the work was put back: it is there already.
         return name if file.exists() else None
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(file, patch)
+    clean = redact(patch)
+    if clean != patch:
+        # git passes over what stands before the first file.
+        clean = f"Secrets were taken out: files in which they stood will not apply.\n\n{clean}"
+    write_whole(file, clean)
     return name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...tools import git
 from ...tools.pytest_run import TestRun
+from ..budgets import Ledger, Limits
 from ..documents import load_feature
 from ..documents.models import Feature
 from ..events import Journal, ModelCalled
@@ -62,6 +63,7 @@ class Run:
     baseline_lock: threading.Lock = field(default_factory=threading.Lock)
     settled: threading.Condition = field(default_factory=threading.Condition)
     stop: Stop = field(default_factory=Stop)
+    ledger: Ledger = field(default_factory=lambda: Ledger(Limits(), Limits()))
 
     def __post_init__(self) -> None:
         self.turns = Turns(places_for(self.jobs))
@@ -70,7 +72,7 @@ class Run:
         """Into the one stream; a thread that outlives its run has nothing to say any more."""
         if self.stop.halted.is_set() and threading.current_thread() is not threading.main_thread():
             raise Stopped
-        self.journal.emit(event)
+        self.journal.emit(self.ledger.stamp(event))
 
     def head(self) -> str:
         """The run branch's head; the start while nothing is committed."""

@@ -15,14 +15,20 @@ from typing import Any, TypedDict
 from ...tools import git
 from ...tools.git_merge import paths_between
 from ...tools.import_reach import hard
-from ..errors import ToolFailure
+from ...tools.redact import redact
+from ..budgets import working_on
+from ..errors import BudgetExceeded, ToolFailure
 from ..events import AttemptFinished, AttemptStarted, GateFinished, Notice, TaskFinished, TaskStarted
 from ..planner.models import PlannedTask
 from ..verifier.models import Verdict
 from ..verifier.verify import verify
+from ..workers.draft_worker import DraftWorker
 from ..workers.job import Feedback
+from ..workers.same import same_failures
+from .clean_record import clean_failure
 from .landing import NewBase, land, put_judged
 from .lanes import await_turn
+from .limits import SAME_OTHER_WORKER, keep_unfinished, stop_for
 from .place import keep_patch
 from .session import Lane
 from .suspects import in_output
@@ -41,6 +47,9 @@ class TaskState(TypedDict, total=False):
     verdict: dict[str, Any] | None
     findings: list[str]
     again: bool
+    same: int
+    stop: str
+    over_budget: bool
 
 
 def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
@@ -76,6 +85,9 @@ def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
         "verdict": None,
         "findings": [],
         "again": False,
+        "same": 0,
+        "stop": "",
+        "over_budget": False,
     }
     compiled.invoke(None if going_on else fresh, config, durability="sync")
 
@@ -87,7 +99,8 @@ def bound(node: Any, lane: Lane, task: PlannedTask) -> Any:
         stop = lane.run.stop
         # A run that ends because of a failure still lands what is verified.
         stop.check_halted() if node is settle and stop.ending.is_set() else stop.check()
-        return node(lane, task, state)
+        with clean_failure():
+            return node(lane, task, state)
 
     return call
 
@@ -104,13 +117,25 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         lane.session, lane.session_task = run.worker.open(lane.job(task, base)), task.id
     elif run.worker.fresh_tree or (feedback and feedback.restored):
         lane.put(base)
-    run.emit(AttemptStarted(task=task.id, attempt=attempt, of=run.worker.attempts))
-    useless = ""
+        if state.get("same", 0) == SAME_OTHER_WORKER and not run.worker.fresh_tree:
+            # From a fresh start it failed in the same way: whole files without tools are another way of working.
+            lane.session = DraftWorker(run.handle, run.worker.attempts).open(lane.job(task, base))
+    useless, over = "", False
     try:
-        lane.session.attempt(attempt, feedback)
+        run.ledger.begin_attempt()
+        run.emit(AttemptStarted(task=task.id, attempt=attempt, of=run.worker.attempts))
+        with working_on(task.id):
+            lane.session.attempt(attempt, feedback)
     except ToolFailure as error:
-        useless = str(error)
+        useless = redact(str(error))
+    except BudgetExceeded as error:
+        if error.scope != "task":
+            keep_unfinished(lane, task.id, base)
+            raise
+        useless, over = error.what, True
     return {
+        "stop": useless if over else "",
+        "over_budget": over,
         "attempt": attempt,
         "base": base,
         "tree": git.tree_hash(lane.worktree),
@@ -134,18 +159,28 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     if passed and verdict:
         return {"verdict": verdict.model_dump(mode="json"), "feedback": None, "failures": []}
     before = (state.get("feedback") or {}).get("failures")
+    same = state.get("same", 0) + 1 if same_failures(before, failures) else 0
+    stop = state.get("stop") or stop_for(run, same, failures)
     feedback = Feedback(
         attempt=attempt,
         of=run.worker.attempts,
         text=verdict.feedback() if verdict else "\n".join(failures),
         failures=failures,
         # The same findings twice: what stands there leads nowhere.
-        restored=run.worker.fresh_tree or (before == failures and attempt > 1),
+        restored=run.worker.fresh_tree or same > 0,
+        fresh=same > 0,
     )
     for notice in in_output(task.id, feedback.text):
         run.emit(notice)
     findings = [*(state.get("findings") or [] if attempt > 1 else []), why]
-    return {"verdict": None, "feedback": feedback.model_dump(mode="json"), "failures": [], "findings": findings}
+    return {
+        "verdict": None,
+        "feedback": feedback.model_dump(mode="json"),
+        "failures": [],
+        "findings": findings,
+        "same": same,
+        "stop": stop,
+    }
 
 
 def seen_by_gates(lane: Lane, task: PlannedTask, state: TaskState) -> Verdict:
@@ -173,7 +208,7 @@ def seen_by_gates(lane: Lane, task: PlannedTask, state: TaskState) -> Verdict:
 
 def after_judge(lane: Lane, state: TaskState) -> str:
     """Again while it is refused and attempts are left."""
-    if state.get("verdict") or state["attempt"] >= lane.run.worker.attempts:
+    if state.get("verdict") or state.get("stop") or state["attempt"] >= lane.run.worker.attempts:
         return "settle"
     return "work"
 
@@ -191,12 +226,15 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
             # It was tried before its turn, and what it lacked may have come meanwhile.
             return begin_again(lane, task, why_failed(state))
         run.settle(task.id, "failed")
+        if state.get("over_budget"):
+            run.ledger.stopped[task.id] = state["stop"]
         run.emit(
             TaskFinished(
                 task=task.id,
                 outcome="failed",
                 attempts=state["attempt"],
                 why=why_failed(state),
+                over_budget=state.get("over_budget", False),
                 patch=patch,
                 seconds=seconds,
             )
@@ -229,11 +267,23 @@ def begin_again(lane: Lane, task: PlannedTask, why: str) -> TaskState:
     lane.run.emit(Notice(level="info", code="new-base", message=message))
     # The conversation is about files that are no more.
     lane.session = None
-    return {"attempt": 0, "verdict": None, "feedback": None, "failures": [], "findings": [], "again": True}
+    return {
+        "attempt": 0,
+        "verdict": None,
+        "feedback": None,
+        "failures": [],
+        "findings": [],
+        "again": True,
+        "same": 0,
+        "stop": "",
+    }
 
 
 def why_failed(state: TaskState) -> str:
-    """The last finding; and the one before, if the last attempt began anew and so may not have come as far."""
+    """Why it was stopped. Else the last finding; and the one before, if the last attempt began anew and so may not
+    have come as far."""
+    if state.get("stop"):
+        return state["stop"]
     feedback = state.get("feedback") or {}
     why = " ".join((feedback.get("failures") or ["not verified"])[0].split())[:500]
     earlier = [(number, text) for number, text in enumerate(state.get("findings") or [], 1) if text[:200] != why[:200]]

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from ...tools import git
 from ...tools.pytest_run import TestRun, regressions
 from ..events import BaselineReady, FinalCheck, Notice, TaskFinished, read_journal
-from ..reports.write import write_whole
 from ..verifier.change_coverage import change_coverage
 from ..verifier.final import check_branch
 from ..verifier.models import Verdict
 from ..verifier.red_green import waiting
 from .acceptance import ask_reviewer, make_table
+from .clean_record import clean_failure, write_clean
 from .landing import evidence_file
 from .lanes import work_tasks
 from .session import Run, still_waiting
@@ -65,7 +65,8 @@ def bound(node: Any, run: Run) -> Any:
 
     def call(state: State) -> State:
         run.stop.check()
-        return node(run, state)
+        with clean_failure():
+            return node(run, state)
 
     return call
 
@@ -80,7 +81,7 @@ def prepare(run: Run, state: State) -> State:
     seconds = round(time.monotonic() - started, 2)
     run.emit(BaselineReady(counts=done.counts, coverage=done.coverage, seconds=seconds))
     if baseline_of(run) is None:
-        write_whole(run.place.record / "baseline.json", done.model_dump_json() + "\n")
+        write_clean(run.place.record / "baseline.json", done)
     if not done.tests and done.exit_code not in (0, 5):
         message = f"the tests could not be run before the work began: {done.output[-500:]}"
         run.emit(Notice(level="warning", code="baseline-broken", message=message))
@@ -115,7 +116,8 @@ def settle_what_is(run: Run, red: dict[str, list[str]]) -> None:
             run.emit(TaskFinished(task=key, outcome="verified", commit=sha, files=files, evidence=digest))
     for key, last in told.items():
         # Verified without a commit: there was nothing to change and no box to tick.
-        if key in planned and (last.outcome == "failed" or (last.outcome == "verified" and last.commit is None)):
+        given_up = last.outcome == "failed" and not last.over_budget
+        if key in planned and (given_up or (last.outcome == "verified" and last.commit is None)):
             run.outcomes.setdefault(key, last.outcome)
     run.red = still_waiting(run.red, run.outcomes)
 

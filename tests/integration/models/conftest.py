@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+Reply = Callable[[BaseHTTPRequestHandler, dict[str, Any]], Any]
+
 
 class Behaviour:
     """What the next requests get; `requests` holds what came."""
@@ -18,6 +20,8 @@ class Behaviour:
         self.url = url
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.gets: list[str] = []
+        self.open: list[ThreadingHTTPServer] = []
         self.models = ["m"]
         self.reply: Callable[[BaseHTTPRequestHandler, dict[str, Any]], None] = lambda h, body: send(h, 200, chat("hi"))
         self.release = threading.Event()
@@ -25,6 +29,15 @@ class Behaviour:
     def answers(self, status: int, payload: Any, **headers: str) -> None:
         """Let every request have this answer."""
         self.reply = lambda handler, body: send(handler, status, payload, **headers)
+
+    def plays(self, *replies: Reply, last: Reply | None = None) -> None:
+        """Let the requests have these answers one after another, then the last for ever."""
+        queue = list(replies)
+
+        def reply(handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+            (queue.pop(0) if queue else last or (lambda h, b: send(h, 200, chat("hi"))))(handler, body)
+
+        self.reply = reply
 
 
 def chat(content: str | None, **more: Any) -> dict[str, Any]:
@@ -46,6 +59,34 @@ def send(handler: BaseHTTPRequestHandler, status: int, payload: Any, **headers: 
     handler.wfile.write(data)
 
 
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.naps: list[float] = []
+        self.alarms: list[tuple[float, Callable[[], None]]] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.time += seconds
+        for due in [alarm for alarm in self.alarms if alarm[0] <= self.time]:
+            self.alarms.remove(due)
+            due[1]()
+
+    def at(self, seconds: float, what: Callable[[], None]) -> None:
+        """Let something happen once so much time has passed."""
+        self.alarms.append((self.time + seconds, what))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Behaviour]:
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "OPENAI_MODEL", "KFPILOT_API_KEY", "KFPILOT_FORBID_MODELS"):
@@ -55,6 +96,17 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Behaviour]:
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
+    behaviour = Behaviour("")
+    serve(behaviour)
+    yield behaviour
+    behaviour.release.set()
+    for one in behaviour.open:
+        stop(one)
+
+
+def serve(behaviour: Behaviour, port: int = 0) -> ThreadingHTTPServer:
+    """Start a server; on a port that was used before, too."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -62,6 +114,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Behaviour]:
             pass
 
         def do_GET(self) -> None:
+            behaviour.gets.append(self.path)
             rows = [{"id": name, "object": "model", "max_model_len": 4096} for name in behaviour.models]
             send(self, 200, {"object": "list", "data": rows})
 
@@ -77,11 +130,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Behaviour]:
         def handle_error(self, *args: Any) -> None:
             pass
 
-    http = Quiet(("127.0.0.1", 0), Handler)
-    behaviour = Behaviour(f"http://127.0.0.1:{http.server_address[1]}/v1")
+    http = Quiet(("127.0.0.1", port), Handler)
+    behaviour.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    yield behaviour
-    behaviour.release.set()
+    behaviour.open.append(http)
+    return http
+
+
+def stop(http: ThreadingHTTPServer) -> None:
     http.shutdown()
     http.server_close()
