@@ -91,6 +91,6 @@ def morning(
     targets = [summary.path, page.path, junit.path, data.path]
     for target in targets:
         pathlib.Path(target).parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "kfpilot.agent.night.gather", *targets]
+    command = [sys.executable, "-P", "-m", "kfpilot.agent.night.gather", *targets]
     command += [part.path for part in ([earlier] if earlier else []) + list(parts)]
     subprocess.run(command, check=True)

@@ -18,11 +18,13 @@ IN_THE_SANDBOX = {
 OUTSIDE = {
     "agent/cli/demo.py": "git, on a fresh copy of the example",
     "agent/cli/doctor.py": "git --version",
+    "agent/night/kfp_parts.py": "kfpilot itself, in the image of its own component",
     "agent/models/embedded.py": "our own llama.cpp child",
     "agent/models/sources.py": "pip, for the weights",
     "agent/verifier/static_gates.py": "ruff, which reads",
     "agent/workers/mend.py": "ruff, which reads and writes one file",
     "tools/component_envs.py": "venv, pip and uv, which run nothing of the project's",
+    "tools/detached.py": "kfpilot itself, for a run in the background; ps",
     "tools/git_command.py": "git",
     "tools/infra_programs.py": "bash -n, which reads",
     "tools/markdown_checks.py": "git check-ignore",
