@@ -109,15 +109,16 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     """One attempt of the worker."""
     run, base, attempt = lane.run, state["base"], state["attempt"] + 1
     feedback = Feedback.model_validate(state["feedback"]) if state.get("feedback") else None
+    same = state.get("same", 0)
     if lane.session is None or lane.session_task != task.id:
         # The first attempt; or a resumed run, or a new base: the conversation is gone, so the task begins anew, on
         # what the branch holds by now. As many attempts are left as if it had never been begun.
-        base, attempt, feedback = run.head(), 1, None
+        base, attempt, feedback, same = run.head(), 1, None, 0
         lane.put(base)
         lane.session, lane.session_task = run.worker.open(lane.job(task, base)), task.id
     elif run.worker.fresh_tree or (feedback and feedback.restored):
         lane.put(base)
-        if state.get("same", 0) == SAME_OTHER_WORKER and not run.worker.fresh_tree:
+        if same == SAME_OTHER_WORKER and not run.worker.fresh_tree:
             # From a fresh start it failed in the same way: whole files without tools are another way of working.
             lane.session = DraftWorker(run.handle, run.worker.attempts).open(lane.job(task, base))
     useless, over = "", False
@@ -136,6 +137,8 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     return {
         "stop": useless if over else "",
         "over_budget": over,
+        "same": same,
+        "feedback": feedback.model_dump(mode="json") if feedback else None,
         "attempt": attempt,
         "base": base,
         "tree": git.tree_hash(lane.worktree),
