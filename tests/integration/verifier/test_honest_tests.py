@@ -363,13 +363,15 @@ def test_a_module_beside_the_tests_that_hides_another_is_refused(scene: MakeScen
     assert "in place of the module `kfp`" in verdict.feedback()
 
 
-def test_files_that_no_commit_would_hold_are_refused(scene: MakeScene, tmp_path: Path) -> None:
+def test_a_repository_inside_hides_no_file_from_the_commit(scene: MakeScene) -> None:
     here = scene()
     here.write({"vendored/keep.py": KEEP})
     subprocess.run(["git", "init", "-q", str(here.worktree / "vendored")], check=True)
     subprocess.run(["git", "-C", str(here.worktree / "vendored"), "add", "."], check=True)
     subprocess.run(["git", "-C", str(here.worktree / "vendored"), "commit", "-q", "-m", "x"], check=True)
-    assert "repository of its own" in here.judge(CLEAN, "scope", key="T002").feedback()
+    verdict = here.judge(CLEAN, "scope", key="T002")
+    assert verdict.passed and not (here.worktree / "vendored/.git").exists()
+    assert "vendored/keep.py" in git.changed_files(here.worktree, here.base)
 
 
 def test_a_link_that_leads_out_is_refused(scene: MakeScene, tmp_path: Path) -> None:
