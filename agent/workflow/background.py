@@ -28,6 +28,8 @@ START = 4.0
 """Seconds that a start waits for the child to have its place, or to say why not."""
 
 
+STEP = 1.0
+"""Seconds that a cancelled run has to end its current step."""
 BEGIN = 30.0
 """Seconds within which a child surely has written its id, or never will."""
 
@@ -213,6 +215,9 @@ def cancel(root: Path, run: str | None = None) -> Background:
     """
     for job in list_background(root):
         if job.run.startswith(run or "") and detached.stop(job.pid if job.exit_code is None else 0, str(job.file)):
+            # The first signal lets the current step end; a call of a model may take long, so the next one cuts it off.
+            time.sleep(STEP)
+            detached.stop(job.pid, str(job.file))
             return job
     which = f"run {run} is" if run else "no run is"
     raise UserError(
