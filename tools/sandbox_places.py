@@ -175,7 +175,10 @@ def repository(root: Path) -> tuple[list[str], dict[str, str]]:
         for name in ("FETCH_HEAD", "credentials"):
             if (folder / name).is_file():
                 shown[str(folder / name)] = ""
-    return [str(folder) for folder in dict.fromkeys(folders)], shown
+    # A clone that shares its objects has them elsewhere, and git can read nothing without them.
+    shared = [path for folder in folders for path in lines(folder / "objects" / "info" / "alternates")]
+    shared = [path for path in shared if Path(path).is_absolute() and Path(path).name == "objects"]
+    return [*dict.fromkeys([*map(str, folders), *shared])], shown
 
 
 def without_secrets(text: str) -> str:

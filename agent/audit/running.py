@@ -35,7 +35,7 @@ ENVIRONMENT = re.compile(
     r"|No module named|KeyError: '[A-Z][A-Z0-9_]+'|environment variable|API[_ ]?KEY|credentials|docker|Docker|SSLError"
     r"|HTTPError|NoBackendError|Executable doesn't exist|pytest-\w+ plugin|SocketBlocked|did not finish|MemoryError"
     r"|DISPLAY|CUDA|DefaultCredentialsError|NoCredentialsError|OSError|shared object file"
-    r"|ImproperlyConfigured|PackageNotFoundError|AppRegistryNotReady",
+    r"|Command '\['git'|not a git repository|ImproperlyConfigured|PackageNotFoundError|AppRegistryNotReady",
 )
 """Failures that may say more about this machine than about the work."""
 OLD_KFP = re.compile(r"module 'kfp[\w.]*' has no attribute|cannot import name '\w+' from 'kfp|No module named 'kfp")

@@ -111,3 +111,13 @@ def test_in_a_python_that_the_project_does_not_want_nothing_is_run(
     ran = kfpilot(root)
     assert ran.code == 0
     assert "the project wants Python >=3.99" in ran.out
+
+
+def test_a_test_that_reads_the_history_finds_it(repository: Callable[..., Path], kfpilot: Callable[..., Any]) -> None:
+    test = (
+        "import subprocess\n\n\ndef test_a():\n"
+        "    said = subprocess.run(['git', 'log', '--format=%s'], check=True, capture_output=True, text=True).stdout\n"
+        "    assert said == 'start\\n'\n"
+    )
+    root = repository("- [x] T001 Write tests in tests/test_log.py", {"tests/test_log.py": test})
+    assert kfpilot(root, "--json").ticks() == {"T001": "verified"}
