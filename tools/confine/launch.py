@@ -58,6 +58,9 @@ def main(arguments: list[str]) -> int:
 
 def first(policy: dict[str, Any], command: list[str], report: int) -> int:
     """The first process of the namespace; gives its exit code."""
+    if os.getpid() != 1:
+        # What it ends is everything it sees: that must never be the machine.
+        return cannot(OSError("there is no process namespace of its own"))
     try:
         if policy["own"]:
             view.build(policy)
