@@ -33,12 +33,7 @@ class Bench:
         self.settings = settings
         self.sandbox = settings.open_sandbox()
         self.python = find_python(root, settings.python, self.sandbox)
-        self.checker = KfpChecker(
-            self.python,
-            sandbox=self.sandbox,
-            places=[worktree] if worktree else [],
-            read=[folder_of(settings.cache_dir)],
-        )
+        self.checker = self._checker(worktree)
         self.mutation = MutationRunner(self.python, self.sandbox)
         self.baseline: TestRun | None = None
         self.latest: TestRun | None = None
@@ -46,14 +41,24 @@ class Bench:
         self.local_done: dict[str, LocalRun] = {}
         self._local: LocalRunner | None = None
 
-    def beside(self) -> Bench:
-        """A workplace for another task at the same time: what is slow to start and what is compiled is shared.
+    def _checker(self, worktree: Path | None) -> KfpChecker:
+        return KfpChecker(
+            self.python,
+            sandbox=self.sandbox,
+            places=[worktree] if worktree else [],
+            read=[folder_of(self.settings.cache_dir)],
+        )
 
-        The tests as they were before, and the runner of mutants, are each task's own.
+    def beside(self, worktree: Path) -> Bench:
+        """A workplace for tasks in another worktree at the same time; what is compiled is shared.
+
+        Its child processes are its own: code of the one task must not reach the files of the other.
         """
         other = copy.copy(self)
         other.baseline = other.latest = None
-        other.mutation = MutationRunner(self.python)
+        other.checker = self._checker(worktree)
+        other.mutation = MutationRunner(self.python, self.sandbox)
+        other._local = None
         return other
 
     def source_roots(self, worktree: Path) -> list[Path]:

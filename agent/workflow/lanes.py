@@ -21,7 +21,7 @@ from .stopping import Stopped, kill_children
 PATIENCE = 3.0
 """Seconds that the threads of an interrupted run get to notice that it is over."""
 
-AHEAD = 3
+AHEAD = 1
 """For each task at work so many may be done and wait for their turn to land."""
 
 Work = Callable[[Lane, PlannedTask], None]
@@ -51,12 +51,13 @@ def work_tasks(run: Run, work: Work) -> None:
         lane.tell = lambda what: said.put((lane, task.id, what))
         error: BaseException | None = None
         try:
+            if not lane.base:
+                move_in(lane)
             work(lane, task)
         except BaseException as raised:
             error = raised
         said.put((lane, task.id, error))
 
-    warm_up(run)
     try:
         while True:
             while len(busy) < run.jobs and len(threads) < (1 + AHEAD) * run.jobs and not run.stop.asked.is_set():
@@ -97,17 +98,25 @@ def work_tasks(run: Run, work: Work) -> None:
         raise
     finally:
         for lane in lanes:
-            lane.bench.mutation.close()
+            if lane.bench is not run.bench:
+                lane.bench.close()
 
 
-def warm_up(run: Run) -> None:
-    """Start the KFP checker while the model writes its first answers: it takes seconds, and all tasks share it."""
+def move_in(lane: Lane) -> None:
+    """Make the lane's worktree, then its bench: a sandbox shows the folders that are there when it starts.
+
+    The KFP checker, which takes seconds, starts while the model writes its first answer.
+    """
+    lane.put(lane.run.head())
+    if lane.worktree != lane.run.place.worktree:
+        lane.bench = lane.run.bench.beside(lane.worktree)
 
     def start() -> None:
         # What is wrong with it is told by the gate that needs it.
         with suppress(ToolFailure):
-            run.bench.checker.start()
+            lane.bench.checker.start()
 
+    run = lane.run
     if any("kfp" in task.gates for task in run.plan.tasks if task.id not in run.outcomes):
         threading.Thread(target=start, daemon=True).start()
 
@@ -140,10 +149,10 @@ def await_turn(lane: Lane, task: PlannedTask) -> None:
 
 def lane_of(run: Run, number: int) -> Lane:
     """A place to work; the first one is the run's own worktree."""
-    worktree, bench = run.place.worktree, run.bench.beside()
+    worktree = run.place.worktree
     if number:
         worktree = worktree.with_name(f"{worktree.name}-{number}")
-    return Lane(run=run, worktree=worktree, bench=bench)
+    return Lane(run=run, worktree=worktree, bench=run.bench)
 
 
 def worse(one: BaseException | None, other: BaseException) -> BaseException:
