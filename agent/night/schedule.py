@@ -213,13 +213,13 @@ def kubernetes(schedule: Schedule) -> str:
     container = {
         "name": "kfpilot",
         "image": schedule.image or f"kfpilot-worker:{version('kfpilot')}",
-        "args": ["nightly", "--clone", schedule.url, "--revision", schedule.branch, "-C", "/work/repo", "--plain",
+        "args": ["nightly", "--clone", schedule.url, "--revision", schedule.branch, "-C", "/data/repo", "--plain",
                  "--max-minutes", str(schedule.minutes), "--land", schedule.land],
         "envFrom": [secret],
-        "env": [{"name": "KFPILOT_CACHE_DIR", "value": "/work/cache"}, {"name": "HOME", "value": "/work"}],
+        "env": [{"name": "KFPILOT_CACHE_DIR", "value": "/data/cache"}, {"name": "HOME", "value": "/data"}],
         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+        "volumeMounts": [{"name": "work", "mountPath": "/data"}],
     }  # fmt: skip
     pod = {
         "restartPolicy": "Never",
