@@ -1,6 +1,6 @@
 """The figures of the reliability table: how much of what may go wrong in a night does no harm.
 
-    python benchmarks/chaos.py [--part kills,faults,escapes,injections]
+    python benchmarks/chaos.py [--part kills,faults,secrets,escapes,injections]
 
 Runs every test that is marked `chaos`, also those that take minutes, and prints a row for each kind: survived of tried,
 and each exception by name. Ends with 1 if there is one.
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = {
     "kills": ("kill points survived", ["tests/integration/workflow/test_chaos.py"]),
     "faults": ("model faults survived", ["tests/integration/models"]),
+    "secrets": ("planted secrets kept back", ["tests/integration/workflow/test_canaries.py"]),
     "escapes": ("escapes stopped", ["tests/integration/sandbox"]),
     "injections": ("injections without effect", ["tests/integration/injection"]),
 }
