@@ -54,7 +54,7 @@ def test_an_environment_shows_its_installation_and_its_editable_projects_and_no_
     (home / "work/.venv/pyvenv.cfg").write_text(f"home = {base}/bin\n")
     for name in ("work/sister/src", "work/mapped", ".ssh"):
         (home / name).mkdir(parents=True)
-    (site / "sister.pth").write_text(f"{home}/code/sister/src\n{home}/.ssh\nimport nothing\n{home}\n")
+    (site / "sister.pth").write_text(f"{home}/work/sister/src\n{home}/.ssh\nimport nothing\n{home}\n")
     (site / "__editable___x_finder.py").write_text(f"MAPPING: dict[str, str] = {{'x': '{home}/work/mapped'}}\n")
     shown = interpreter(home / "work/.venv/bin/python")
     for wanted in (base / "bin", base / "lib", home / "work/.venv/lib", home / "work/sister/src", home / "work/mapped"):
