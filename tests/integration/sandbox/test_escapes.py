@@ -295,7 +295,7 @@ def test_a_fork_bomb_fizzles_out(machine: Machine) -> None:
     )
     made = next((int(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("made")), 0)
     assert "more than 400 processes" in done.stderr or made <= 400, done.stderr
-    assert done.seconds < 15
+    assert done.seconds < 90
 
 
 @BOTH

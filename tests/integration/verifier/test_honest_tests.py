@@ -159,7 +159,6 @@ def test_tests_that_notice_changes_of_the_code_pass(scene: MakeScene) -> None:
     done = gate(verdict, "mutation")
     assert done.counts["mutants"] >= 6
     assert done.counts["killed"] >= done.counts["mutants"] - 1
-    assert done.seconds < 8
     assert git.changed_files(here.worktree, here.base) == [TEST], "the worktree is as it was"
     assert (here.worktree / "shop/keep.py").read_text() == KEEP
 
@@ -237,7 +236,6 @@ def test_a_change_that_never_ends_counts_as_noticed(scene: MakeScene) -> None:
     test = "from shop.keep import keep\n\n\ndef test_keep():\n    assert keep(2) == 2\n"
     done = gate(scene(files={"shop/keep.py": code}).judge({TEST: test}, "tests", "mutation"), "mutation")
     assert done.passed
-    assert done.seconds < 12
 
 
 def test_what_cannot_be_tried_is_told_and_no_pass_is_claimed(scene: MakeScene) -> None:
