@@ -66,7 +66,7 @@ bench: $(STAMP)  ## how quick the command line is
 # Hashes of every file of every pinned release, for all platforms; no index address, so that any mirror will do.
 lock:  ## make requirements.lock anew from pyproject.toml
 	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
-	build/uv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	build/uv/bin/uv pip compile --quiet --generate-hashes --no-strip-extras --no-emit-index-url --universal --python-version 3.11 \
 		--all-extras --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
 
 clean:  ## remove what builds, tests and linters leave
