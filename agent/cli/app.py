@@ -253,7 +253,8 @@ register_doctor()
 
 
 def register_ways_in() -> None:
-    """Commands for assistants; light to import as well."""
+    """Commands for assistants and editors; light to import as well."""
+    from .acp import acp
     from .init import init
     from .mcp import cancel, mcp
 
@@ -262,6 +263,7 @@ def register_ways_in() -> None:
     )(init)
 
     app.command(epilog="Examples:  kfpilot mcp   ·   kfpilot mcp --http --token-file ~/.kfpilot-token")(mcp)
+    app.command(epilog="Examples:  kfpilot acp --json   ·   acpx --agent 'kfpilot acp' exec '/plan 001'")(acp)
     app.command(epilog="Examples:  kfpilot cancel   ·   kfpilot cancel 20261125-0315")(cancel)
 
 
