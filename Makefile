@@ -12,9 +12,10 @@ STAMP  := $(VENV)/.installed
 TYPES  := build/types/kfpilot
 FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
 CODE   := agent tools prompts tests benchmarks
+ACPX   := acpx@0.1.15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format docs bench chaos lock clean distclean venv
+.PHONY: help demo test lint check format docs bench chaos lock acpx clean distclean venv
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -68,6 +69,13 @@ lock:  ## make requirements.lock anew from pyproject.toml
 	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
 	build/uv/bin/uv pip compile --quiet --generate-hashes --no-strip-extras --no-emit-index-url --universal --python-version 3.11 \
 		--all-extras --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
+
+# The last version that node 20 takes. What it needs itself is loosely pinned by its own package.json; it is for tests.
+acpx: build/acpx/$(ACPX)  ## a headless client of the Agent Client Protocol from npm, for its tests; needs node and npm
+build/acpx/$(ACPX):
+	@rm -rf build/acpx && mkdir -p build/acpx
+	npm install --prefix build/acpx --silent --no-package-lock --no-audit --no-fund $(ACPX)
+	@touch $@
 
 clean:  ## remove what builds, tests and linters leave
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage .demo
