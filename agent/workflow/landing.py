@@ -15,12 +15,12 @@ from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
 from ..planner.models import PlannedTask
+from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
 from ..reports.write import write_whole
 from ..verifier.context import GateContext
 from ..verifier.models import Verdict
 from ..verifier.red_green import due
 from ..verifier.verify import verify
-from .history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
 from .place import tick_file
 from .session import Lane, put_back
 
