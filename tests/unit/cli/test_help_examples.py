@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +61,16 @@ def test_the_examples_are_commands_with_options_that_exist(name: str) -> None:
         words = shlex.split(example)
         assert words[0] == "kfpilot"
         assert parse(COMMANDS["kfpilot"], words) in COMMANDS
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))])
+def test_the_commands_on_a_page_exist_with_their_options(page: str) -> None:
+    text = "\n".join(re.findall(r"^```(?:bash|sh|console)\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S))
+    for line in re.findall(r"^(?:\$ )?(kfpilot .*)$", text, re.M):
+        command = re.split(r" [|>#] |;|(?<=\s)#", line)[0]
+        # A feature, a task and a file are the reader's own; only what is there is looked at.
+        if "[OPTIONS]" not in command:
+            assert parse(COMMANDS["kfpilot"], shlex.split(command)) in COMMANDS, line
 
 
 def test_every_option_and_argument_is_explained() -> None:
