@@ -80,6 +80,8 @@ def test_a_night_works_two_features_and_leaves_one_to_a_person(shop: Path) -> No
     assert [(item["entry"]["name"], item["state"]) for item in night["items"]] == [
         ("003-pipeline-page", "verified"), ("004-rounding", "skipped"), ("002-page", "verified"),
     ]  # fmt: skip
+    # Each got the answer that was recorded for it.
+    assert [item["used"]["tokens"] for item in night["items"]] == [706, 0, 520]
     assert (shop / "docs/net_price.md").is_file() and (shop / "docs/prices.md").is_file()
 
 
