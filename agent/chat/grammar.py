@@ -54,8 +54,9 @@ _SAVE = re.compile(
 )
 _RESUME = re.compile(rf"^{_POLITE}(?:resume|continue|go on|carry on)(?: it| (?:with )?the run)?[.!]*$", re.I)
 _WHY = re.compile(
-    rf"^(?:(?:and )?why\b.*?(?P<why>{_TASK})\b.*"
-    rf"|what (?:happened|went wrong|is wrong|is|was)\b.*?\b(?P<what>{_TASK})\b.*"
+    rf"^(?:(?:and )?why(?: (?:did|has|have|was|is|does|do))?(?: (?:the )?task)? (?P<why>{_TASK})"
+    r"(?:$|[?.!]|(?=.*(?:fail|\bnot\b|n't\b|skip|open|\bred\b|stuck|stop|unverified|wrong)).*)"
+    rf"|what (?:happened|went wrong|is wrong) (?:to|with|in|about) (?P<what>{_TASK})\b.*"
     r"|why (?:did|has) (?:it|that|the run) (?:fail|stop)(?:ed)?|what (?:failed|went wrong))[?.!]*$",
     re.I,
 )

@@ -106,7 +106,13 @@ def read_parts(text: str, found: Survey) -> tuple[str, list[Part]]:
             parts.append(part)
     if not title or not parts:
         raise ValueError("a line Title: and a line Component: are needed")
-    return title[:80], parts
+    return short_title(title), parts
+
+
+def short_title(title: str) -> str:
+    """A title without the clause in which a small model repeats the request."""
+    head = re.split(r"\s+(?:that|which|who|whose|where|so that)\b", title, maxsplit=1)[0].strip(" ,:;-")
+    return (head if len(head.split()) >= 2 else title)[:80]
 
 
 def part_of(entry: dict[str, str]) -> Part:

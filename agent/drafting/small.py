@@ -32,6 +32,9 @@ MOST_LINES = 8
 """Lines of one answer that are begun for the model because it left them out."""
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.7
 
+EXAMPLE = ("bonn", "ulm", "count_paid")
+"""Words of the example in the prompt by which a line is known that was copied from it."""
+
 Tell = Callable[[str], None]
 
 
@@ -150,6 +153,12 @@ def one_round(talk: Talk, found: Survey, wanted: str, offset: int, tell: Tell) -
     return outline_of(title, stories, found, wanted)
 
 
+def without_copies(answer: str, begin: str) -> str:
+    """The answer without the lines that repeat the example of the form, unless the request itself speaks of it."""
+    copied = [word for word in EXAMPLE if word not in begin.lower()]
+    return "\n".join(line for line in answer.splitlines() if not any(word in line.lower() for word in copied))
+
+
 def patient(talk: Talk, step: str, opening: str, offset: int, read: Callable[[str], Any], **values: str) -> Any:
     """The data of a step, asked for again while it cannot be read; what was wrong is said in a few words.
 
@@ -159,8 +168,8 @@ def patient(talk: Talk, step: str, opening: str, offset: int, read: Callable[[st
     hint, problem = "", ""
     for number in range(1, TRIES + 1):
         asked = block(TEMPLATE, step, hint=hint, **values)
-        answer = talk.ask(asked, opening, offset + number)
-        for _ in range(MOST_LINES):
+        answer = without_copies(talk.ask(asked, opening, offset + number), talk.begin)
+        for line in range(1, MOST_LINES + 1):
             try:
                 return read(answer)
             except Missing as error:
@@ -168,8 +177,8 @@ def patient(talk: Talk, step: str, opening: str, offset: int, read: Callable[[st
                 if not talk.prefills:
                     break
                 # The model is given the label, so that only the words are left to it.
-                begun = f"{answer.rstrip()}\n{error.labels[0]}:"
-                answer = talk.ask(asked, begun, offset + number, one_line=True)
+                begun = f"{answer.rstrip()}\n{error.labels[0]}:".lstrip()
+                answer = without_copies(talk.ask(asked, begun, offset + number + line, one_line=True), talk.begin)
             except ValueError as error:
                 problem = str(error)
                 break

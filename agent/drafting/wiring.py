@@ -140,7 +140,7 @@ def pipeline_of(title: str, parts: list[Part], found: Survey, request: str, stor
 
 def free_name(title: str, parts: list[Part], found: Survey) -> str:
     """A name for a new pipeline that nothing else has, made of the title."""
-    name = slug(title, 4).replace("-", "_")
+    name = re.sub(r"_pipeline$", "", slug(title, 4).replace("-", "_"))
     name = f"pipeline_{name}" if not name.isidentifier() else name
     taken = {part.name for part in parts} | {item.name for item in [*found.components, *found.pipelines]}
     return f"{name}_pipeline" if name in taken else name
