@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -103,9 +103,19 @@ class Desk:
             return capable.questions(handle, found, request, self.emit)
 
     def draft(
-        self, request: str, answers: list[tuple[str, str]], before: Draft | None = None, words: str = ""
+        self,
+        request: str,
+        answers: list[tuple[str, str]],
+        before: Draft | None = None,
+        corrections: Sequence[str] = (),
     ) -> tuple[Draft, Survey]:
         """A draft that parser and planner find nothing wrong with.
+
+        Args:
+            request: What the user asked for.
+            answers: Questions with the user's answers.
+            before: The draft that is to be corrected.
+            corrections: What the user has said to it, the latest last.
 
         Raises:
             ModelError: The model did not get there.
@@ -113,10 +123,12 @@ class Desk:
         found = self.survey()
         with self.opened() as (handle, _):
             if is_small(self.settings, handle):
-                asked = request
-                made = small.draft(handle, found, asked, before=before, words=words, emit=self.emit, tell=self.tell)
+                # It draws anew each time, so that it needs all that was said.
+                words = ". ".join(corrections)
+                made = small.draft(handle, found, request, before=before, words=words, emit=self.emit, tell=self.tell)
             else:
                 self.tell("correcting the draft" if before else "drafting")
+                words = corrections[-1] if corrections else ""
                 made = capable.draft(
                     handle, found, request, answers=answers, before=before, words=words, emit=self.emit
                 )

@@ -41,6 +41,7 @@ class Session(BaseModel):
     request: str = ""
     questions: list[str] = []
     answers: list[tuple[str, str]] = []
+    corrections: list[str] = []
     draft: Draft | None = None
     saved: dict[str, str] = {}
     feature: str = ""
@@ -62,7 +63,7 @@ class Session(BaseModel):
 
     def forget(self) -> None:
         """Begin with another feature; what was said and set stays."""
-        self.request, self.questions, self.answers = "", [], []
+        self.request, self.questions, self.answers, self.corrections = "", [], [], []
         self.draft, self.saved, self.feature = None, {}, ""
 
 

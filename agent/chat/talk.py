@@ -221,11 +221,9 @@ class Talk:
     def correct(self, words: str) -> None:
         """Change the draft as the user says."""
         self.may_change()
-        made, found = self.desk().draft(
-            self.session.request, self.session.answers, before=self.session.draft, words=words
-        )
-        self.session.draft = made
-        self.session.answers.append(("What should be changed?", words))
+        said = [*self.session.corrections, words]
+        made, found = self.desk().draft(self.session.request, self.session.answers, self.session.draft, said)
+        self.session.draft, self.session.corrections = made, said
         self.say(*draft_lines(made, found, plan_of(made, found)), "", NEXT)
 
     def may_change(self) -> None:

@@ -1,4 +1,4 @@
-"""Drafting with a small model: its lines are read, its gaps are filled by asking for one line, the rest is made here."""
+"""Drafting with a small model: its lines are read, what is missing is asked for line by line, the rest is made here."""
 
 from __future__ import annotations
 
