@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from ...tools.redact import SHARED
-from ..budgets import Scope
 from ..drafting import Survey, capable, small, survey
 from ..drafting.draft import Draft
 from ..errors import ModelError
@@ -28,6 +29,9 @@ SMALL = (
 )
 """What a user must know before they wait for it."""
 
+CHOOSING = ("model", "base_url", "model_file", "temperature", "model_timeout", "record", "cache_dir")
+"""Settings that choose the model: if one changes, another is opened."""
+
 
 def is_small(settings: Settings, handle: Handle) -> bool:
     """Whether the model drafts in small steps: the embedded one, and whatever the user set to write drafts."""
@@ -44,50 +48,76 @@ def limits_line(settings: Settings) -> str:
 
 
 class Desk:
-    """Drafts and answers with a model.
+    """Drafts and answers with a model, which stays open from one turn to the next.
 
     Args:
         root: The repository's root.
-        settings: Which model, and its budgets; they hold for the conversation as they do for a run.
         folder: Where the journal goes.
         progress: Is told of a download of weights.
         tell: Is told what is under way.
+
+    Attributes:
+        settings: Which model, and its budgets; they hold for the conversation as they do for a run.
     """
 
     def __init__(
         self,
         root: Path,
-        settings: Settings,
         folder: Path,
+        settings: Settings,
         *,
         progress: Progress | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.root, self.settings, self.folder, self.progress, self.tell = root, settings, folder, progress, tell
-        self.spent: Scope | None = None
+        self.root, self.folder, self.settings, self.progress, self.tell = root, folder, settings, progress, tell
+        self.emit: Callable[[Any], None] = lambda event: None
+        self._stack = ExitStack()
+        self._open: tuple[Handle, Settings] | None = None
         SHARED.learn_folder(root)
 
-    @contextmanager
-    def opened(self) -> Iterator[tuple[Handle, Journal]]:
-        """The model under guard. It is closed again at once: a run needs the memory for its own."""
-        with ExitStack() as stack:
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the model go; it is opened again when it is needed."""
+        self._open = None
+        self._stack.close()
+
+    def make_room(self) -> None:
+        """Before a run: the embedded model would stand in memory twice."""
+        if self._open and self._open[0].kind == "embedded":
+            self.close()
+
+    def model(self) -> Handle:
+        """The model of the settings as they are now."""
+        if self._open and any(getattr(self._open[1], name) != getattr(self.settings, name) for name in CHOOSING):
+            self.close()
+        if self._open is None:
             log = self.folder / "model.log"
-            model = stack.enter_context(open_model(self.settings, progress=self.progress, log=log))
-            journal = Journal(self.folder / "journal.jsonl")
-            ledger, told = open_ledger(self.settings, model, journal)
-            for event in told:
-                journal.emit(event)
-            handle = guarded(model, guard_of(self.settings, journal, ledger, Stop()))
-            self.spent = ledger.run
+            opened = self._stack.enter_context(open_model(self.settings, progress=self.progress, log=log))
+            self._open = (opened, self.settings)
+        return self._open[0]
 
-            def emit(event: object) -> None:
-                journal.emit(ledger.stamp(event))
+    @contextmanager
+    def opened(self) -> Iterator[Handle]:
+        """The model under guard, for one turn. What earlier turns used counts; the time in between does not."""
+        model = self.model()
+        journal = Journal(self.folder / "journal.jsonl")
+        ledger, told = open_ledger(self.settings, model, journal)
+        for event in told if not journal.path.exists() else []:
+            journal.emit(event)
 
-            self.emit = emit
-            try:
-                yield handle, journal
-            finally:
-                ledger.run.stop()
+        def emit(event: Any) -> None:
+            journal.emit(ledger.stamp(event))
+
+        self.emit = emit
+        try:
+            yield guarded(model, guard_of(self.settings, journal, ledger, Stop()))
+        finally:
+            ledger.run.stop()
 
     def survey(self) -> Survey:
         """The repository as it is now."""
@@ -96,7 +126,7 @@ class Desk:
     def questions(self, request: str) -> list[str]:
         """What the model would ask first; a small one asks nothing."""
         found = self.survey()
-        with self.opened() as (handle, _):
+        with self.opened() as handle:
             if is_small(self.settings, handle):
                 return []
             self.tell("looking at the repository")
@@ -121,7 +151,7 @@ class Desk:
             ModelError: The model did not get there.
         """
         found = self.survey()
-        with self.opened() as (handle, _):
+        with self.opened() as handle:
             if is_small(self.settings, handle):
                 # It draws anew each time, so that it needs all that was said.
                 words = ". ".join(corrections)
@@ -141,7 +171,7 @@ class Desk:
             ModelError: It said nothing.
         """
         found = self.survey()
-        with self.opened() as (handle, _):
+        with self.opened() as handle:
             brief = is_small(self.settings, handle)
             self.tell("reading up")
             said = answer_question(handle, found, question, documents, state, brief=brief, emit=self.emit)

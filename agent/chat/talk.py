@@ -86,10 +86,11 @@ class Talk:
         settings: Callable[[dict[str, str]], Settings],
         *,
         ask: bool = True,
-        desk: Callable[[Settings, Path], Desk],
+        desk: Callable[[Path, Settings], Desk],
     ) -> None:
         self.root, self.session, self.actions, self.out, self.ask = root, session, actions, say, ask
         self.settings, self.make_desk = settings, desk
+        self._desk: Desk | None = None
         self.code = EXIT_OK
 
     def say(self, *lines: str) -> None:
@@ -171,7 +172,16 @@ class Talk:
 
     def desk(self) -> Desk:
         """The model's desk, by the settings as they are now."""
-        return self.make_desk(self.settings(self.session.overrides), folder_of(self.root, self.session))
+        settings = self.settings(self.session.overrides)
+        if self._desk is None:
+            self._desk = self.make_desk(folder_of(self.root, self.session), settings)
+        self._desk.settings = settings
+        return self._desk
+
+    def close(self) -> None:
+        """Let the model go."""
+        if self._desk is not None:
+            self._desk.close()
 
     def unsaved(self) -> Draft | None:
         """The draft, if it does not stand in the repository as it is."""
@@ -265,6 +275,8 @@ class Talk:
             )
         feature = self.session.feature or None
         keep(self.root, self.session)
+        if self._desk is not None:
+            self._desk.make_room()
         code = self.actions.run(feature, selection(words), self.session.overrides, resume=resume)
         self.code = code
         if code == Interrupted.exit_code:

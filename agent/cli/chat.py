@@ -6,6 +6,7 @@ import json as jsonlib
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,7 +145,7 @@ def chat_command(
     no_color: bool = False,
 ) -> int:
     """Talk until the user leaves; returns the exit code: that of the last order when the lines came from a pipe."""
-    from ..chat.terminal import names_in, read_lines
+    from ..chat.terminal import LEAVE, names_in, read_lines
 
     root = git.root_of(open_checkout(folder))
     console = console_for(no_color)
@@ -156,26 +157,31 @@ def chat_command(
     def settings(more: dict[str, str]) -> Settings:
         return settings_for(root, {**overrides, **more})
 
-    def desk(wanted: Settings, place: Path) -> Desk:
-        return Desk(root, wanted, place, progress=tell, tell=lambda text: say_on(console, f"  {text} …"))
+    def desk(place: Path, wanted: Settings) -> Desk:
+        return Desk(root, place, wanted, progress=tell, tell=lambda text: say_on(console, f"  {text} …"))
 
     actions = CommandLine(root, console, overrides, plain=plain, no_color=no_color)
     talk = Talk(
         root, session, actions, lambda line: say_on(console, line), settings, ask=questions and person, desk=desk
     )
-    ended = []
+    ended: list[int] = []
+
+    def words() -> list[str]:
+        return names_in(root, session.feature)
 
     def terminate(number: int, frame: object) -> None:
         ended.append(number)
         raise KeyboardInterrupt
 
+    stack.callback(talk.close)
     before = signal.signal(signal.SIGTERM, terminate)
     try:
         with stack:
             greet(console, session, settings(session.overrides), go_on=go_on)
-            for line in read_lines(root, lambda: names_in(root, session.feature), lambda text: say_on(console, text)):
-                if not talk.handle(line) or ended:
-                    break
+            while converse(talk, lambda: read_lines(root, words, lambda text: say_on(console, text)), ended):
+                if not person or ended:
+                    return Interrupted.exit_code
+                say_on(console, LEAVE)
     except KeyboardInterrupt:
         return Interrupted.exit_code
     finally:
@@ -185,6 +191,21 @@ def chat_command(
     if ended:
         return Interrupted.exit_code
     return EXIT_OK if person else talk.code
+
+
+def converse(talk: Talk, lines: Callable[[], Iterable[str]], ended: list[int]) -> bool:
+    """Take line after line until the user leaves.
+
+    Returns:
+        Whether it was interrupted instead, between two lines.
+    """
+    try:
+        for line in lines():
+            if not talk.handle(line) or ended:
+                break
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def greet(console: Console, session: Session, settings: Settings, *, go_on: bool) -> None:
@@ -241,7 +262,9 @@ def new_command(
         if limits:
             say_on(progress, limits)
         told = stack.enter_context(download_progress())
-        desk = Desk(root, settings, place, progress=told, tell=lambda text: say_on(progress, f"  {text} …"))
+        desk = stack.enter_context(
+            Desk(root, place, settings, progress=told, tell=lambda text: say_on(progress, f"  {text} …"))
+        )
         if questions and person:
             session.answers = [(text, answered(console, text)) for text in desk.questions(request)]
         draft, found = desk.draft(request, session.answers)

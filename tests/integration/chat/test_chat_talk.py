@@ -224,3 +224,30 @@ def test_a_draft_that_cannot_be_used_writes_nothing(chat: Chat) -> None:
     with pytest.raises(ModelError, match="none could be used"):
         new_command(chat.root, [REQUEST], overrides={})
     assert chat.runs.git("status", "--porcelain") == ""
+
+
+def test_questions_are_asked_one_by_one_and_may_be_left(chat: Chat) -> None:
+    from kfpilot.agent.chat.desk import Desk
+    from kfpilot.agent.chat.session import new_session
+    from kfpilot.agent.chat.talk import Talk
+    from kfpilot.agent.settings import Settings
+
+    shown: list[str] = []
+    session = new_session()
+    talk = Talk(
+        chat.root,
+        session,
+        None,
+        shown.append,
+        lambda more: Settings(),
+        desk=lambda place, wanted: Desk(chat.root, place, wanted),
+    )  # type: ignore[arg-type]
+    chat.model.add(calls(("Questions", {"questions": ["Which readers?", "In which folder?"]})), DRAFT)
+    assert talk.handle(REQUEST) and session.phase == "asking" and shown[-1] == "Which readers?"
+    talk.handle("analysts of the shop")
+    assert shown[-1] == "In which folder?"
+    talk.handle("")
+    assert session.phase == "draft" and session.draft
+    asked = str(chat.model.sent[1][-1].content)
+    assert "You asked: Which readers?\nThe user answered: analysts of the shop" in asked
+    assert "You asked: In which folder?\nThe user answered: Decide it" in asked
