@@ -104,7 +104,7 @@ class Terminal:
 
     def plain(self) -> str:
         """What was shown since the last line was typed, without the terminal's own codes."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r", "", self.text)
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|[\r\x08]", "", self.text)
 
     def type(self, keys: str) -> None:
         """Press keys."""
