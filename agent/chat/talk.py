@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...tools.redact import redact
-from ..drafting.draft import Draft, plan_of, save
+from ..drafting.draft import Draft, compose, plan_of, save
 from ..drafting.survey import survey
 from ..errors import EXIT_OK, Interrupted, KfpilotError, ToolFailure, UserError
 from ..planner.models import ExecutionPlan
@@ -252,6 +252,10 @@ class Talk:
         if self.session.phase == "saved":
             self.say(f"It is written already: {draft.directory}/")
             return
+        if not self.session.saved:
+            # Somebody may have taken the number since it was drafted.
+            fresh = compose(draft.outline, survey(self.root), draft.request)
+            draft = self.session.draft = fresh if fresh.folder != draft.folder else draft
         paths = save(draft, self.root, self.session.saved)
         self.session.saved, self.session.feature = draft.digests(), draft.folder
         keep(self.root, self.session)

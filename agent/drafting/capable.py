@@ -80,10 +80,11 @@ def draft(
         messages.append(AIMessage(before.outline.model_dump_json(exclude_defaults=True)))
         messages.append(HumanMessage(block(TEMPLATE, "correction", words=words.strip())))
     ask = Asker(handle.model, Outline, purpose="draft", emit=emit)
+    said = " ".join([request, *(text for _, text in answers), words])
     problems: list[str] = []
     for _ in range(ANSWERS):
         text, outline, fault = ask(messages)
-        problems = [fault] if outline is None else problems_of(outline, found, request, folder)
+        problems = [fault] if outline is None else problems_of(outline, found, said, folder)
         if outline is not None and not problems:
             return compose(outline, found, request, folder)
         repair = block(TEMPLATE, "repair", problems=problems[:SHOWN_PROBLEMS])

@@ -17,7 +17,7 @@ from ..documents.tasks import parse_tasks_text
 from ..errors import UserError
 from ..planner.build import build_plan
 from ..planner.models import Role
-from ..planner.paths import is_protected, role_of_path
+from ..planner.paths import HELD, is_protected, matches, role_of_path
 from .layout import CODE, file_of, needed, stages
 from .outline import Outline, Piece, PieceKind
 from .survey import Survey
@@ -33,8 +33,14 @@ _OPEN = re.compile(r"NEEDS CLARIFICATION|\bTBD\b|\bTODO\b|\[[A-Z][A-Z _]{3,}\]")
 _SAFE = re.compile(r"[\w.][\w.\-]*(?:/[\w.][\w.\-]*)*\Z")
 
 
-def outline_problems(outline: Outline, found: Survey) -> list[str]:
-    """What is wrong with the words, said so that whoever wrote them can mend it."""
+def outline_problems(outline: Outline, found: Survey, request: str = "") -> list[str]:
+    """What is wrong with the words, said so that whoever wrote them can mend it.
+
+    Args:
+        outline: The words.
+        found: The repository.
+        request: What the user asked for; what runs by itself is drafted only where it names the file.
+    """
     problems: list[str] = []
     stories, requirements = len(outline.stories), len(outline.requirements)
     for number, item in enumerate(outline.requirements, 1):
@@ -46,6 +52,11 @@ def outline_problems(outline: Outline, found: Survey) -> list[str]:
     problems += [f"two pieces are called {name}" for name in sorted({n for n in names if names.count(n) > 1})]
     for piece in outline.pieces:
         problems += [f"piece {piece.name}: {text}" for text in piece_problems(piece, outline, found)]
+        path = file_of(piece, found)
+        if matches(HELD, path) and path not in find_files(request):
+            problems.append(
+                f"piece {piece.name}: {path} runs by itself or steers assistants; the user named no such file"
+            )
     cited = {number for piece in outline.pieces for number in piece.requirements}
     problems += [
         f"no piece has requirement {number} in its `requirements`: {outline.requirements[number - 1].text[:80]}"

@@ -65,8 +65,15 @@ def compose(outline: Outline, found: Survey, request: str, folder: str = "", dat
 
 
 def problems_of(outline: Outline, found: Survey, request: str, folder: str = "") -> list[str]:
-    """What is wrong with an outline: its words, and if they are right the documents of it."""
-    problems = outline_problems(outline, found)
+    """What is wrong with an outline: its words, and if they are right the documents of it.
+
+    Args:
+        outline: The words.
+        found: The repository.
+        request: All that the user has said.
+        folder: The feature's folder, if it has one already.
+    """
+    problems = outline_problems(outline, found, request)
     if problems:
         return problems
     draft = compose(outline, found, request, folder)

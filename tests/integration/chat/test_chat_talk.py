@@ -251,3 +251,49 @@ def test_questions_are_asked_one_by_one_and_may_be_left(chat: Chat) -> None:
     asked = str(chat.model.sent[1][-1].content)
     assert "You asked: Which readers?\nThe user answered: analysts of the shop" in asked
     assert "You asked: In which folder?\nThe user answered: Decide it" in asked
+
+
+LINES = """Title: Price list
+Component: list_prices
+Reads: orders
+Writes: prices
+Settings: none
+Does: reads the CSV `orders` and writes to `prices` one row for each article"""
+MORE = """Story: Prices are listed
+User: A reader sees the prices
+Why: Nobody knows them
+Given: one order
+When: the step runs
+Then: the table has one row
+Rule: The step MUST write one row for each article
+Test: from one order of tea comes the row tea,2"""
+
+
+def test_a_small_model_drafts_in_steps_and_asks_nothing(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFPILOT_WORKER", "draft")
+    said = chat.say(
+        "list the prices of all articles", "sort it by article", "save", turns=[LINES, MORE, LINES, MORE]
+    )  # fmt: skip
+    assert "is small: it drafts one or two components" in said
+    assert "naming the components" in said and "written: specs/002-price-list/tasks.md" in said
+    assert "list the prices of all articles. sort it by article" in str(chat.model.sent[2][1].content)
+
+
+def test_a_number_that_was_taken_meanwhile_is_not_used_twice(chat: Chat) -> None:
+    chat.say(REQUEST, turns=[DRAFT])
+    (chat.root / "specs/002-other").mkdir()
+    (chat.root / "specs/002-other/tasks.md").write_text("- [ ] T001 Write docs/other.md\n", encoding="utf-8")
+    assert "written: specs/003-price-pages/spec.md" in chat.say("save", go_on=True)
+
+
+def test_the_model_can_be_changed_and_named(chat: Chat) -> None:
+    said = chat.say("/model replay:none.jsonl", "/model", "help")
+    assert said.count("Model: replay none.jsonl") == 2
+    assert "/undo" in said and "why did T004 fail" in said
+
+
+def test_another_feature_begins_anew(chat: Chat) -> None:
+    other = calls(("Outline", {**WORDS, "name": "other-pages"}))
+    said = chat.say(REQUEST, "save", "new: describe the prices for auditors", "save", turns=[DRAFT, other])
+    assert "written: specs/003-other-pages/spec.md" in said
+    assert str(chat.model.sent[1][-1].content).endswith("auditors\n\nWrite the feature down now: JSON only.")
