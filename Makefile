@@ -33,8 +33,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## run the example feature with the embedded model and show the report
 	$(BIN)/kfpilot demo $(ARGS)
 
+# A file stays with one process, which makes its fixtures once; in order, so that the quick unit tests fill up the end.
 test: $(STAMP)  ## the whole suite (make test ARGS="tests/unit -k report" for a part)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # mypy and import-linter want the import name in the file system: kfpilot/agent, kfpilot/tools, kfpilot/prompts.
 $(FARM):

@@ -208,6 +208,11 @@ def _run(tree: Tree, ticks: list[Tick], settings: Settings, deadline: float | No
 
 
 def _judged(tick: Tick, children: list[TickAudit], unticked: int) -> TickAudit:
+    false = [child.key for child in children if child.verdict == "contradicted"]
+    if false:
+        # Else `--fix` would leave the task ticked above a sub-task whose tick it takes away.
+        message = f"of its sub-tasks, contradicted: {', '.join(false[:5])}"
+        tick.checks.append(Check(rule="TICK-PART", subject=tick.task.key, outcome="false", message=message))
     verdict, reason = decide(tick.checks, tick.claims)
     if verdict == "unsupported" and children and not any(check.outcome == "unknown" for check in tick.checks):
         bad = [child.key for child in children if child.verdict != "verified"]

@@ -44,6 +44,12 @@ RULES = (
         why="What should be gone is still used.",
     ),
     Rule(
+        id="TICK-PART",
+        name="ticked-task-with-a-false-part",
+        summary="A task is ticked, and one of its ticked sub-tasks is contradicted.",
+        why="A task is done when its parts are; without its part it says more than there is.",
+    ),
+    Rule(
         id="TICK-UNSUPPORTED",
         name="tick-without-evidence",
         summary="Nothing was found that shows that a ticked task was done.",
@@ -63,7 +69,9 @@ class Base(BaseModel):
 class Check(Base):
     """One thing that was looked at for one tick."""
 
-    rule: str = Field(description="TICK-FILE, TICK-SYMBOL, TICK-TEST, TICK-COMPILE, TICK-REMOVED, TICK-RECORD")
+    rule: str = Field(
+        description="TICK-FILE, TICK-SYMBOL, TICK-TEST, TICK-COMPILE, TICK-REMOVED, TICK-PART, TICK-RECORD"
+    )
     subject: str = Field(description="The path or name it is about")
     outcome: Outcome
     message: str

@@ -12,7 +12,7 @@ from ...tools.errors import ToolFailure
 from ..documents import parse_tasks_text
 from ..documents.models import Task
 from ..errors import UserError
-from ..workflow.history import TaskCommit, task_history
+from ..reports.history import TaskCommit, task_history
 from ..workflow.place import RECORDS
 from .features import Document
 from .models import Check

@@ -109,5 +109,7 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
     if run.unmerged and not run.landed:
         yield f"    verified on {run.branch}, not merged here: {', '.join(run.unmerged[:10])}"
         yield f"    merge:  git merge --ff-only {shlex.quote(run.branch)}"
+    if run.taken_back:
+        yield f"    taken back since: {', '.join(run.taken_back[:10])}"
     if run.resume and not run.working:
         yield f"    go on:  {run.resume}"

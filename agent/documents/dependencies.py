@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ..errors import UserError
 from .ids import T_ID, WORD_ID, expand_range, find_id, sort_key
@@ -37,6 +38,7 @@ _CLAUSE_END = re.compile(
     r"|\b(?:blocks|unblocks|enables|but|before|required\s+by|in\s+parallel|parallel\s+(?:with|to)|not)\b",
     re.I,
 )
+_ARROW = re.compile(r"\s*(?:-{1,3}>|={1,2}>|→|⟶|➜|➔|⇒)\s*")
 _TABLE_HEAD = re.compile(
     r"depend|block(?:ed by|ing|ers?\b)|prerequisite|requires|after|abhängig|依赖|依存|phụ thuộc", re.I
 )
@@ -115,6 +117,34 @@ def add_table_dependencies(document: Document, tasks: Sequence[Task]) -> list[Wa
                 ]
                 add_edges(tasks, [(task, ident) for task in waiting])
     return warnings
+
+
+def add_arrow_dependencies(document: Document, tasks: Sequence[Task]) -> None:
+    """Adds what chains say (`T001 -> T002, T003 → T004`), in prose and in code blocks, outside the tasks themselves.
+
+    Each task of a link waits for each of the link before it. Whether an arrow means "then" or "needs" is told by the
+    file's order: what stands later waits for what stands earlier.
+    """
+    known = [task.id for task in tasks if task.id]
+    by_id = {task.id: task for task in reversed(tasks) if task.id}
+    inside = {number for task in tasks for number in range(task.line, (task.end_line or task.line) + 1)}
+    for line in document.lines:
+        if line.number in inside or line.hidden == "comment" or not _ARROW.search(line.text):
+            continue
+        for part in re.split(r"[;。；|]|\.(?=\s|$)", line.text.replace("`", "").replace("*", "")):
+            links = [_ids(_bare_nodes(link), known, strict=False) for link in _ARROW.split(part)]
+            for before, after in pairwise(links):
+                pairs = [(by_id[one], by_id[other]) for one in before for other in after]
+                add_edges(tasks, [(max(pair, key=_line), min(pair, key=_line).id or "") for pair in pairs])
+
+
+def _line(task: Task) -> int:
+    return task.line
+
+
+def _bare_nodes(text: str) -> str:
+    """`T001[Make the folder]` of a Mermaid graph is T001."""
+    return re.sub(r"(?<=\w)(?:\[[^\]]*\]|\([^)]*\)|\{[^}]*\})", "", text)
 
 
 def add_edges(tasks: Sequence[Task], edges: Iterable[tuple[Task, str]]) -> None:

@@ -12,6 +12,7 @@ from .models import Checklist, Feature, Note, Task, Warn
 from .plan import parse_plan
 from .resolve import layout_of, list_features
 from .spec import parse_spec
+from .spelled import spell_out
 from .tasks import parse_tasks
 
 _BOX = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[([ xX~/-])\][ \t]+(.*)$")
@@ -60,6 +61,7 @@ def load_feature(directory: Path, root: Path) -> Feature:
             tasks.warnings.append(Warn(code=f"missing-{name}", message=message, path=path))
     for task in tasks.tasks:
         _drop_own_documents(task, directory, root)
+    spell_out(tasks.tasks, plan.paths if plan else (), root)
     return Feature(
         name=directory.name,
         root=root,

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from .checks import check_tasks, find_warnings
-from .dependencies import add_edges, add_table_dependencies, find_dependencies
+from .dependencies import add_arrow_dependencies, add_edges, add_table_dependencies, find_dependencies
 from .items import Draft, collect
 from .lines import BULLET, Document, Heading, heading, read_bytes, scan
 from .models import Dialect, Phase, Task, TaskList, TaskState, Warn
@@ -76,6 +76,7 @@ def parse_tasks_text(data: bytes, path: Path, root: Path | None = None) -> TaskL
         task.depends_on = find_dependencies(text, task.id, known)
     add_edges(tasks, _children(tasks))
     warnings += add_table_dependencies(document, tasks)
+    add_arrow_dependencies(document, tasks)
     for line in document.unclosed:
         message = "The code block or comment that begins here is never closed; tasks in it are not seen."
         warnings.append(Warn(code="unclosed-block", message=message, line=line, path=path))

@@ -6,6 +6,8 @@ import os
 import re
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -17,6 +19,9 @@ from ..errors import KfpilotError, UserError
 from ..reports.words import one_line
 
 EXPERIMENT = "kfpilot-nightly"
+
+REACH_TIMEOUT = 30.0
+"""Seconds for the first word of the server."""
 
 
 class Submitted(BaseModel):
@@ -60,11 +65,29 @@ def submit(package: Path, *, host: str | None, cron: str | None, env: Mapping[st
                         mend="See whether the address is right and KFP_TOKEN is set.") from None  # fmt: skip
 
 
+def refused_at_once(host: str, token: str | None) -> None:
+    """Ask the server once whether it lets us in: the client of kfp 2.17 asks five times, 5 s apart, for any reason.
+
+    Raises:
+        urllib.error.HTTPError: It does not. Whatever else is wrong is the client's to tell.
+    """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(f"{host.rstrip('/')}/apis/v2beta1/healthz", headers=headers)
+    try:
+        urllib.request.urlopen(request, timeout=REACH_TIMEOUT).close()
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise
+    except OSError:
+        pass
+
+
 def send(package: Path, host: str, cron: str, env: Mapping[str, str]) -> Submitted:
     """The calls themselves."""
     import kfp
 
     namespace = env.get("KFP_NAMESPACE")
+    refused_at_once(host, env.get("KFP_TOKEN"))
     client = kfp.Client(host=host, existing_token=env.get("KFP_TOKEN"), namespace=namespace or "kubeflow")
     experiment: Any = client.create_experiment(EXPERIMENT, namespace=namespace)
     if not cron:

@@ -100,7 +100,8 @@ _HEAD_END = re.compile(
 _REFERS = re.compile(
     r"(?:\b(?:for|of|against|covering|covers?|per|see|using|uses|from|based on|verif(?:y|ies|ying)|validat(?:es|ing)"
     r"|like|follow(?:s|ing)?|according to|imports?|calls?"
-    r"|exercis(?:es|ing)|read(?:s|ing)?|run|pytest|matching|test(?:s|ing)?)\s+"
+    r"|exercis(?:es|ing)|read(?:s|ing)?|run|pytest|matching|test(?:s|ing)?|except|excluding|besides|unlike"
+    r"|same\b[^.;,]{0,60}\bas)\s+"
     r"(?:the\s+|a\s+|all\s+|of\s+)?(?:[\w-]+\s+)?)$",
     re.I,
 )
@@ -108,8 +109,14 @@ _CHECKS = re.compile(
     r"^\W*(?:verify|check|run|validate|validation|acceptance|done when|expected|see|test with|command)\b", re.I
 )
 _SAID_IN = re.compile(
-    r"\b(?:as|described|defined|specified|listed|documented|given|stated) (?:in|by)\s+(?:the\s+)?$", re.I
+    r"\b(?:as|described|defined|specified|listed|documented|given|stated|those|found|declared|kept) (?:in|by)"
+    r"\s+(?:the\s+)?$",
+    re.I,
 )
+_LEAVES = re.compile(r"(?:\bnot|n't|\bnever|\bwithout)\s+(?:[\w-]+\s+){1,2}$", re.I)
+"""`do not change x.py`."""
+_MADE_FOLDER = re.compile(r"(?:^|/)(?:build|dist|out|outputs?|artifacts?|compiled|target|tmp|htmlcov)/$", re.I)
+"""Where something ends up that is made by running something."""
 _WRITES = re.compile(
     r"\b(?:in|to|into|at|create|add|update|extend|write|edit|modify|new|under|inside)\s+(?:the\s+|a\s+)?$", re.I
 )
@@ -145,18 +152,21 @@ def written_files(task: Task) -> list[str]:
                 plain = re.sub(r"[`*\"'(\[]", "", before)
                 line = text[text.rfind("\n", 0, place) + 1 : place]
                 refers = place > len(task.title) and bool(_CHECKS.match(line))
-                refers = refers or bool(_SAID_IN.search(plain) or (_REFERS.search(plain) and not _WRITES.search(plain)))
+                refers = refers or bool(_SAID_IN.search(plain) or _LEAVES.search(plain))
+                refers = refers or bool(_REFERS.search(plain) and not _WRITES.search(plain))
             end = place + len(path)
             refers = refers or bool(_MUST_PASS.match(text[end : end + 40]))
             last_end, last_refers = end, refers
-        if not refers and not is_protected(path):
+        if not refers and not is_protected(path) and not _MADE_FOLDER.search(path):
             written.append(path)
     return [path for path in task.files if path in written]
 
 
 def _find(text: str, path: str) -> int:
-    place = text.find(path)
-    return place if place >= 0 else text.find(path.rsplit("/", 1)[-1])
+    """Where the text names the path, in full or in short; -1 where it does not."""
+    parts = path.split("/")
+    places = (text.find("/".join(parts[cut:])) for cut in range(len(parts)))
+    return next((place for place in places if place >= 0), -1)
 
 
 def head(title: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import UserError
+from ..errors import ToolFailure, UserError
 from .find import RunInfo, list_runs
+from .history import task_history
 from .models import Report
 from .summarise import summarise
 from .words import one_line
@@ -30,6 +31,7 @@ class RunStatus(BaseModel):
     verified: int = 0
     tasks: int = 0
     unmerged: list[str] = Field(default=[], description="Verified on the run's branch, open in the checkout's tasks.md")
+    taken_back: list[str] = Field(default=[], description="Verified in the run, and taken back since")
     not_verified: list[str] = []
     resume: str | None = Field(default=None, description="The command that goes on with it, if it did not end")
 
@@ -63,7 +65,7 @@ def status_of(root: Path) -> Status:
     for info in list_runs(root):
         latest.setdefault(info.feature, info)
     features = [_feature(root, directory, latest.pop(directory.name, None)) for directory in list_features(root)]
-    return Status(features=features, other_runs=[_run(info, None) for info in latest.values()])
+    return Status(features=features, other_runs=[_run(root, info, None) for info in latest.values()])
 
 
 def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus:
@@ -81,11 +83,11 @@ def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus
         status.done, status.deferred = states.count("done"), states.count("deferred")
         status.open = len(states) - status.done - status.deferred
         open_tasks = {task.key for task in feature.tasks.tasks if task.state != "done"}
-    status.run = _run(info, open_tasks) if info else None
+    status.run = _run(root, info, open_tasks) if info else None
     return status
 
 
-def _run(info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
+def _run(root: Path, info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
     status = RunStatus(
         id=info.id, outcome=info.outcome, started=info.started or None, active=info.active, branch=info.branch
     )
@@ -96,9 +98,30 @@ def _run(info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
     verified = [task.id for task in report.verified]
     status.verified, status.tasks, status.landed = len(verified), len(report.tasks), report.landed
     status.not_verified = [task.id for task in report.open]
-    status.unmerged = [key for key in verified if open_tasks is None or key in open_tasks]
+    unmerged = [key for key in verified if open_tasks is None or key in open_tasks]
+    status.taken_back = _taken_back(root, report) if unmerged else []
+    status.unmerged = [key for key in unmerged if key not in status.taken_back]
     status.resume = _resume(report)
     return status
+
+
+def _taken_back(root: Path, report: Report) -> list[str]:
+    """The tasks of a run whose commits were taken back, on its branch or where the user is."""
+    from git import GitCommandError
+
+    from ...tools import git
+
+    undone: set[str] = set()
+    try:
+        repo = git.open_repo(root)
+        # A branch that is gone says nothing.
+        tips = [tip for tip in (git.branch_head(repo, report.branch), "HEAD") if tip]
+        for tip in tips:
+            _, gone = task_history(repo, f"{report.base}..{tip}" if report.base else tip)
+            undone.update(item.commit for item in gone)
+    except (ToolFailure, GitCommandError):
+        return []
+    return [task.id for task in report.verified if task.commit in undone]
 
 
 def _resume(report: Report) -> str | None:

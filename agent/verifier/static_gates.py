@@ -13,6 +13,7 @@ from ...tools.assertions import count_assertions, test_functions
 from ...tools.python_project import own_names
 from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
+from ..planner.classify import written_files
 from ..planner.paths import own_files, writable_for
 from .asked import asked_parameters, parameters_of
 from .context import GateContext
@@ -76,11 +77,10 @@ def own_settings(ctx: GateContext) -> list[str]:
 
 
 def gate_files(ctx: GateContext) -> GateResult:
-    """The files the task names exist, and the work changed at least one of them (or, with none named, anything)."""
+    """The files the task is to write exist, and one that it names was changed (or, with none named, anything)."""
     task, failures = ctx.task, []
-    removes = bool(REMOVES.search(task.title))
-    for path in task.files:
-        if not (ctx.worktree / path).exists() and not removes:
+    for path in () if REMOVES.search(task.title) else demanded(ctx):
+        if not (ctx.worktree / path).exists():
             failures.append(f"{path}: the task names this file, and it does not exist; create it")
     empty = [path for path in ctx.present if not ctx.read(path).strip() and Path(path).name != "__init__.py"]
     failures += [f"{path}: is empty" for path in empty]
@@ -95,6 +95,12 @@ def gate_files(ctx: GateContext) -> GateResult:
         failures.append(f"none of the files the task names was changed: {', '.join(own)}")
     failures += missing_symbols(ctx)
     return result("files", failures, ", ".join(ctx.changed) or "no change needed")
+
+
+def demanded(ctx: GateContext) -> list[str]:
+    """The files that must be there: those the task is to write. A folder counts where it names nothing else."""
+    written = [path for path in written_files(document_task(ctx)) if path in ctx.task.files]
+    return [path for path in written if not path.endswith("/")] or written
 
 
 def missing_symbols(ctx: GateContext) -> list[str]:

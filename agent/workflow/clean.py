@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...tools import git, git_revert, leftovers
 from ..errors import ToolFailure
 from ..reports.find import RunInfo, list_runs, runs_folder
-from .history import RUN_TRAILER
+from ..reports.history import RUN_TRAILER
 from .locks import HOLDER, is_held
 from .place import Place, records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
 from ..planner.models import PlannedTask
+from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
 from ..reports.write import write_whole
 from ..verifier.context import GateContext
 from ..verifier.models import Verdict
 from ..verifier.red_green import due
 from ..verifier.verify import verify
-from .history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
 from .place import tick_file
 from .session import Lane, put_back
 
@@ -118,7 +119,8 @@ def judge_again(
         run.emit(GateFinished(task=task.id, attempt=attempt, result=result.model_dump(mode="json")))
 
     context = lane.context(task, head)
-    with run.turns.shared():
+    # Gates that only read are quick, and everybody who wants to land waits for them.
+    with run.turns.shared() if why else nullcontext():
         again = verify(context, on_gate=on_gate, kept=kept)
     if not again.passed:
         raise NewBase([line for gate in again.gates if not gate.passed for line in gate.failures])

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Container
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 from ..errors import KfpilotError, ToolFailure
@@ -22,11 +22,11 @@ PATIENCE = 3.0
 """Seconds that the threads of an interrupted run get to notice that it is over."""
 
 AHEAD = 1
-"""For each task at work so many may be done and wait for their turn to land."""
+"""For each task at the model so many may have their gates run, or wait for their turn to land."""
 
 Work = Callable[[Lane, PlannedTask], None]
 Said = Literal["waits", "works"] | BaseException | None
-"""What a thread tells: it waits for its turn, it is at work again, it has failed, it has ended."""
+"""What a thread tells: it is done with the model for now, it is there again, it has failed, it has ended."""
 
 
 def work_tasks(run: Run, work: Work) -> None:
@@ -135,16 +135,32 @@ def await_turn(lane: Lane, task: PlannedTask) -> None:
         if other.id == task.id:
             break
         before.append(other.id)
-    waited = False
     while any(key not in run.outcomes for key in before) and not run.stop.ending.is_set():
         run.stop.check()
-        if not waited:
-            lane.tell("waits")
-            waited = True
         with run.settled:
             run.settled.wait(0.2)
-    if waited:
-        lane.tell("works")
+
+
+@contextmanager
+def with_model(lane: Lane) -> Iterator[None]:
+    """A place at the model: so many tasks as the run has jobs are there at once.
+
+    While the gates look at what a task has become, another one may have its place. A run with one job is one task
+    after another, to its end.
+
+    Raises:
+        Stopped: The run is to stop, and this task had no place yet.
+    """
+    run = lane.run
+    lane.tell("works")
+    while not run.desk.acquire(timeout=0.2):
+        run.stop.check()
+    try:
+        yield
+    finally:
+        run.desk.release()
+        if run.jobs > 1:
+            lane.tell("waits")
 
 
 def lane_of(run: Run, number: int) -> Lane:

@@ -17,8 +17,8 @@ from ...tools.redact import redact, redact_data
 from ..documents import load_feature, parse_tasks_text, retarget, tick
 from ..documents.models import Feature
 from ..errors import ToolFailure, UserError
+from ..reports.history import task_history
 from ..reports.write import write_whole
-from .history import task_history
 from .leftovers import clear_leftovers
 
 if TYPE_CHECKING:

@@ -29,7 +29,9 @@ def unfinished(root: Path, feature: str) -> Path:
         # Killed before it could tell anything.
         return begun[-1]
     if latest and (
-        latest.outcome in ("unfinished", "interrupted", "budget", "error") or not reported(latest.directory)
+        latest.outcome in ("unfinished", "interrupted", "budget", "error")
+        or not reported(latest.directory)
+        or left_behind(latest.directory)
     ):
         return latest.directory
     raise UserError(
@@ -65,6 +67,15 @@ def reported(record: Path) -> bool:
     reports = [record / "report.md", record / "report.json"]
     written = (record / "journal.jsonl").stat().st_mtime_ns
     return all(file.exists() and file.stat().st_mtime_ns >= written for file in reports)
+
+
+def left_behind(record: Path) -> bool:
+    """Whether worktrees of the run are still there."""
+    try:
+        place = Place.model_validate_json((record / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return any(place.worktree.parent.glob(f"{place.worktree.name}*"))
 
 
 def tidy_up(repo: Repo, place: Place) -> int:

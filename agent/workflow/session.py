@@ -67,6 +67,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.turns = Turns(places_for(self.jobs))
+        self.desk = threading.Semaphore(self.jobs)
 
     def emit(self, event: Any) -> None:
         """Into the one stream; a thread that outlives its run has nothing to say any more."""
@@ -114,7 +115,7 @@ class Lane:
     Attributes:
         base: The commit the worktree was last put to; empty when it is not known.
         session: The conversation about `session_task`; None when there is none in this process.
-        tell: Tells the scheduler that the task waits for its turn, or no longer.
+        tell: Tells the scheduler that the task is done with the model for now, or there again.
     """
 
     run: Run

@@ -27,7 +27,7 @@ from ..workers.job import Feedback
 from ..workers.same import same_failures
 from .clean_record import clean_failure
 from .landing import NewBase, land, put_judged
-from .lanes import await_turn
+from .lanes import await_turn, with_model
 from .limits import SAME_OTHER_WORKER, keep_unfinished, stop_for
 from .place import keep_patch
 from .session import Lane
@@ -123,10 +123,11 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
             lane.session = DraftWorker(run.handle, run.worker.attempts).open(lane.job(task, base))
     useless, over = "", False
     try:
-        run.ledger.begin_attempt()
-        run.emit(AttemptStarted(task=task.id, attempt=attempt, of=run.worker.attempts))
-        with working_on(task.id):
-            lane.session.attempt(attempt, feedback)
+        with with_model(lane):
+            run.ledger.begin_attempt()
+            run.emit(AttemptStarted(task=task.id, attempt=attempt, of=run.worker.attempts))
+            with working_on(task.id):
+                lane.session.attempt(attempt, feedback)
     except ToolFailure as error:
         useless = redact(str(error))
     except BudgetExceeded as error:

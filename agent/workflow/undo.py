@@ -16,7 +16,7 @@ from ..planner.depend import id_key
 from ..planner.models import ExecutionPlan
 from ..planner.paths import is_protected
 from ..reports.find import list_runs
-from .history import FEATURE_TRAILER, UNDO_EVIDENCE_TRAILER, UNDO_TRAILER, TaskCommit
+from ..reports.history import FEATURE_TRAILER, UNDO_EVIDENCE_TRAILER, UNDO_TRAILER, TaskCommit
 from .locks import one_run
 from .undo_choice import Where, choose, histories, names
 

@@ -13,7 +13,7 @@ from ...tools import git, git_revert
 from ..errors import UserError
 from ..planner.depend import id_key
 from ..reports.find import list_runs
-from .history import TaskCommit, task_history
+from ..reports.history import TaskCommit, task_history
 from .place import branch_of
 
 if TYPE_CHECKING:

@@ -230,3 +230,20 @@ def test_progress_goes_to_standard_error(repository: Callable[..., Path], kfpilo
     assert "reading repo" in ran.err
     assert ran.json["root"] == str(root)
     assert kfpilot(root, "--json", "--quiet").err == ""
+
+
+def test_a_task_falls_with_its_sub_task(repository: Callable[..., Path], kfpilot: Callable[..., Any]) -> None:
+    root = repository(
+        "- [x] 1. The app\n- [x] 1.1 Create src/app.py\n- [x] 1.2 Create src/gone.py\n"
+        "- [x] 2. The rest\n- [x] 2.1 Create src/app.py"
+    )
+    assert kfpilot(root, "--no-run", "--json").ticks() == {
+        "1": "contradicted",
+        "1.1": "verified",
+        "1.2": "contradicted",
+        "2": "verified",
+        "2.1": "verified",
+    }
+    kfpilot(root, "--no-run", "--fix")
+    boxes = [line[3] for line in (root / "specs/001-orders/tasks.md").read_text().splitlines() if line[:3] == "- ["]
+    assert "".join(boxes) == " x xx"

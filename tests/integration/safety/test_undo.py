@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kfpilot.agent.cli.undo import undo_command
 from kfpilot.agent.errors import Interrupted, UserError
+from kfpilot.agent.reports.status import status_of
 from kfpilot.agent.workflow.undo import Undo, undo
 from kfpilot.tools import git as tools_git
 
@@ -53,6 +54,12 @@ def test_a_task_goes_with_its_tick_in_one_commit_on_top(runs: Runs) -> None:
     assert f"This reverts commit {made.undone[0].commit}" in runs.git("log", "-1", "--format=%B", runs.branch)
     assert runs.checkout() == before
     assert tools_git.list_worktrees(tools_git.open_repo(runs.root)) == []
+
+
+def test_status_tells_what_was_taken_back_from_what_waits_for_a_merge(runs: Runs) -> None:
+    take_back(runs, "T003")
+    (feature,) = status_of(runs.root).features
+    assert feature.run and (feature.run.unmerged, feature.run.taken_back) == (["T001", "T002"], ["T003"])
 
 
 def test_twice_is_no_more_than_once(runs: Runs) -> None:

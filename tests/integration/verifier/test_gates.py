@@ -115,6 +115,11 @@ def test_named_files_must_exist_and_change(scene: MakeScene) -> None:
     accepted(here.judge(DOUBLE, "files"))
 
 
+def test_what_a_task_only_refers_to_need_not_exist(scene: MakeScene) -> None:
+    here = scene(CODE + "; do not change shop/later.py, and compile into dist/")
+    accepted(here.judge(DOUBLE, "files"))
+
+
 def test_work_on_other_files_alone_is_not_the_task(scene: MakeScene) -> None:
     here = scene("- [ ] T001 Round the result in shop/price.py")
     refused(here.judge({}, "files"), "files", "no file was changed")

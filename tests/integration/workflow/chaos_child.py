@@ -69,7 +69,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "report": (driver, "write_reports"),
     "report-file": (reports_write, "write_whole"),
     "clear": (driver, "clear_leftovers"),
-    "plan": (driver, "write_whole"),
+    "plan": (driver, "write_clean"),
     "tests": (Bench, "run_tests"),
     "tell": (lanes, "next_task"),
     "final": (workflow, "check_branch"),

@@ -65,6 +65,7 @@ QUICK = (
     "before:branch:1",
     "after:branch:2",
     "before:report:1",
+    "before:clear:1",
     "event:task-started:4",
 )
 SEED = 20261125

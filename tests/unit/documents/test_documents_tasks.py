@@ -83,6 +83,26 @@ def test_dependencies() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("- T001 -> T002; T001 -> T003 -> T004", {"T002": ["T001"], "T003": ["T001"], "T004": ["T003"]}),
+        ("- `T001` → T002, T003 → T004.", {"T002": ["T001"], "T003": ["T001"], "T004": ["T002", "T003"]}),
+        ("- T001-T003 → **T004** (docs)", {"T004": ["T001", "T002", "T003"]}),
+        ("- T004 → T002 (needs it)", {"T004": ["T002"]}),
+        ("```mermaid\ngraph TD\n  T001[Set up] --> T003(Build)\n```", {"T003": ["T001"]}),
+        ("<!-- T001 -> T002 -->", {}),
+        ("- T001 - T002 are independent", {}),
+        ("- Phase 1 → Phase 2", {}),
+    ],
+)
+def test_chains_say_what_waits_for_what(said: str, expected: dict[str, list[str]]) -> None:
+    lines = "".join(f"- [ ] T{number:03} Write part {number} -> done\n" for number in range(1, 5))
+    text = f"# Tasks\n\n## Phase 1: Work\n\n{lines}\n## Dependencies\n\n{said}\n"
+    tasks = parse_tasks_text(text.encode(), Path("tasks.md")).tasks
+    assert {task.id: task.depends_on for task in tasks if task.depends_on} == expected
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("(depends on T007, T008)", ["T007", "T008"]),

@@ -145,6 +145,11 @@ def test_what_a_task_refers_to_is_not_what_it_writes() -> None:
     assert written_files(task) == ["pipelines/daily.py", "pipelines/weekly.py"]
     task = make_task("Tests for components/a.py and components/b.py in tests/test_ab.py")
     assert written_files(task) == ["tests/test_ab.py"]
+    task = make_task(
+        "Create pipelines/watch.py: same block as pipelines/daily.py, names those in config/names.yaml, compiled into"
+        " build/; do not change pipelines/main.py, and run all of pipelines/ except pipelines/old.py"
+    )
+    assert written_files(task) == ["pipelines/watch.py"]
 
 
 def test_a_named_file_opens_for_its_role_but_never_across_code_and_tests() -> None:
