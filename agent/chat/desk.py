@@ -12,7 +12,7 @@ from ...tools.redact import SHARED
 from ..drafting import Survey, capable, small, survey
 from ..drafting.draft import Draft
 from ..errors import ModelError
-from ..events import Journal
+from ..events import Journal, Notice
 from ..models.choose import kind_of, open_model
 from ..models.guard import guarded
 from ..models.handle import Handle
@@ -105,7 +105,7 @@ class Desk:
     def opened(self) -> Iterator[Handle]:
         """The model under guard, for one turn. What earlier turns used counts; the time in between does not."""
         model = self.model()
-        journal = Journal(self.folder / "journal.jsonl")
+        journal = Journal(self.folder / "journal.jsonl", [self.hear])
         ledger, told = open_ledger(self.settings, model, journal)
         for event in told if not journal.path.exists() else []:
             journal.emit(event)
@@ -119,6 +119,15 @@ class Desk:
         finally:
             ledger.run.stop()
 
+    def step(self, text: str) -> None:
+        """Tell the user what a small model is at."""
+        self.tell(f"{text} …")
+
+    def hear(self, event: Any) -> None:
+        """Tell the user what goes on around a call: an endpoint that is waited for, a budget that is nearly used."""
+        if isinstance(event, Notice):
+            self.tell(event.message)
+
     def survey(self) -> Survey:
         """The repository as it is now."""
         return survey(self.root)
@@ -129,7 +138,7 @@ class Desk:
         with self.opened() as handle:
             if is_small(self.settings, handle):
                 return []
-            self.tell("looking at the repository")
+            self.tell("looking at the repository …")
             return capable.questions(handle, found, request, self.emit)
 
     def draft(
@@ -155,9 +164,9 @@ class Desk:
             if is_small(self.settings, handle):
                 # It draws anew each time, so that it needs all that was said.
                 words = ". ".join(corrections)
-                made = small.draft(handle, found, request, before=before, words=words, emit=self.emit, tell=self.tell)
+                made = small.draft(handle, found, request, before=before, words=words, emit=self.emit, tell=self.step)
             else:
-                self.tell("correcting the draft" if before else "drafting")
+                self.tell("correcting the draft …" if before else "drafting …")
                 words = corrections[-1] if corrections else ""
                 made = capable.draft(
                     handle, found, request, answers=answers, before=before, words=words, emit=self.emit
@@ -173,7 +182,7 @@ class Desk:
         found = self.survey()
         with self.opened() as handle:
             brief = is_small(self.settings, handle)
-            self.tell("reading up")
+            self.tell("reading up …")
             said = answer_question(handle, found, question, documents, state, brief=brief, emit=self.emit)
         if not said:
             raise ModelError("the model gave no answer", mend="Ask in other words.")

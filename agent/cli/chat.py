@@ -158,7 +158,7 @@ def chat_command(
         return settings_for(root, {**overrides, **more})
 
     def desk(place: Path, wanted: Settings) -> Desk:
-        return Desk(root, place, wanted, progress=tell, tell=lambda text: say_on(console, f"  {text} …"))
+        return Desk(root, place, wanted, progress=tell, tell=lambda text: say_on(console, f"  {text}"))
 
     actions = CommandLine(root, console, overrides, plain=plain, no_color=no_color)
     talk = Talk(
@@ -263,7 +263,7 @@ def new_command(
             say_on(progress, limits)
         told = stack.enter_context(download_progress())
         desk = stack.enter_context(
-            Desk(root, place, settings, progress=told, tell=lambda text: say_on(progress, f"  {text} …"))
+            Desk(root, place, settings, progress=told, tell=lambda text: say_on(progress, f"  {text}"))
         )
         if questions and person:
             session.answers = [(text, answered(console, text)) for text in desk.questions(request)]

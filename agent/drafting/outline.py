@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+_LOOSE = frozenset(
+    "a an the of with than more that which who whose for and or by in to on from at is are".split()  # noqa: SIM905
+)
+"""Words at which a name that was cut does not end."""
 PieceKind = Literal["component", "pipeline", "code", "docs", "infra"]
 
 
@@ -118,5 +123,9 @@ class Questions(Part):
 
 def slug(text: str, words: int = 5) -> str:
     """A folder's name from a title: `Weekly report: drops` is `weekly-report-drops`."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return "-".join(plain.split("-")[:words])[:50].strip("-") or "feature"
+    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+    kept = "-".join(plain.split("-")[:words])[:50].strip("-").split("-")
+    while len(kept) > 1 and kept[-1] in _LOOSE:
+        kept.pop()
+    return "-".join(kept) or "feature"

@@ -32,7 +32,7 @@ MOST_LINES = 8
 """Lines of one answer that are begun for the model because it left them out."""
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.7
 
-EXAMPLE = ("bonn", "ulm", "count_paid")
+EXAMPLE = ("bonn", "ulm", "count_paid", "the parameter status", "plans by city", "for each city", "each city has")
 """Words of the example in the prompt by which a line is known that was copied from it."""
 
 Tell = Callable[[str], None]

@@ -297,3 +297,9 @@ def test_another_feature_begins_anew(chat: Chat) -> None:
     said = chat.say(REQUEST, "save", "new: describe the prices for auditors", "save", turns=[DRAFT, other])
     assert "written: specs/003-other-pages/spec.md" in said
     assert str(chat.model.sent[1][-1].content).endswith("auditors\n\nWrite the feature down now: JSON only.")
+
+
+def test_an_endpoint_that_is_waited_for_is_told(chat: Chat) -> None:
+    away = ModelError("the endpoint is overloaded", transient=True, retry_after=0.1)
+    said = chat.say(REQUEST, turns=[away, DRAFT])
+    assert "the endpoint is overloaded; asked again in 0 s" in said and "FR-001" in said

@@ -10,6 +10,7 @@ import pytest
 from kfpilot.agent.drafting import small
 from kfpilot.agent.drafting.draft import plan_of
 from kfpilot.agent.drafting.lines import Missing, must, read_parts, read_story, settings_in, short_title
+from kfpilot.agent.drafting.outline import slug
 from kfpilot.agent.drafting.survey import Survey
 from kfpilot.agent.errors import ModelError
 from kfpilot.agent.models.handle import Handle
@@ -148,4 +149,6 @@ def test_words_become_what_a_document_needs() -> None:
     assert must("Sorted by customer") == "The step MUST hold to this: Sorted by customer."
     assert settings_in('status="paid", days=7, none') == ['status="paid"', "days=7", 'none=""']
     assert settings_in("none") == []
+    assert slug("Count customers with more than three") == "count-customers"
+    assert slug("Überblick: Bestellungen!") == "uberblick-bestellungen" and slug("…") == "feature"
     assert short_title("Weekly report which flags customers") == "Weekly report"
