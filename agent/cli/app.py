@@ -268,6 +268,22 @@ def register_ways_in() -> None:
 register_ways_in()
 
 
+def register_conversation() -> None:
+    """The conversation and its one-shot form; light to import as well."""
+    from .conversation import chat, new
+
+    app.command(epilog="Examples:  kfpilot chat   ·   kfpilot chat --continue   ·   kfpilot chat --model embedded")(
+        chat
+    )
+    app.command(
+        epilog='Examples:  kfpilot new "a weekly report that flags customers whose orders dropped by half"   ·   '
+        'kfpilot new "…" --dry-run   ·   kfpilot new "…" --run'
+    )(new)
+
+
+register_conversation()
+
+
 def version_callback(value: bool) -> None:
     """`--version`."""
     if value:
