@@ -263,7 +263,7 @@ def register_ways_in() -> None:
     )(init)
 
     app.command(epilog="Examples:  kfpilot mcp   ·   kfpilot mcp --http --token-file ~/.kfpilot-token")(mcp)
-    app.command(epilog="Examples:  kfpilot acp --json   ·   acpx --agent 'kfpilot acp' exec '/plan 001'")(acp)
+    app.command(epilog="Examples:  kfpilot acp --json   ·   kfpilot acp --model embedded")(acp)
     app.command(epilog="Examples:  kfpilot cancel   ·   kfpilot cancel 20261125-0315")(cancel)
 
 
