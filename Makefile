@@ -12,9 +12,10 @@ STAMP  := $(VENV)/.installed
 TYPES  := build/types/kfpilot
 FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
 CODE   := agent tools prompts tests benchmarks
+PYFILES := $(CODE) docs/conf.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format docs bench chaos lock clean distclean venv
+.PHONY: help demo test lint check format docs site bench chaos lock clean distclean venv
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -44,19 +45,25 @@ $(FARM):
 
 # mypy without its cache: after an edit the cache can hide errors that a clean clone shows.
 lint: $(STAMP) $(FARM)  ## linters, types and layers, without the tests
-	$(BIN)/ruff check $(CODE)
-	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(PYFILES)
+	$(BIN)/ruff format --check $(PYFILES)
 	$(BIN)/mypy --no-incremental -p kfpilot.agent -p kfpilot.tools
 	PYTHONPATH=build/types $(BIN)/lint-imports
 
 check: lint test  ## lint, then test
 
 format: $(STAMP)  ## put the code into the common form and mend what can be mended
-	$(BIN)/ruff check --fix $(CODE)
-	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(PYFILES)
+	$(BIN)/ruff format $(PYFILES)
 
-docs: $(STAMP)  ## write docs/settings.md from the code
+docs: $(STAMP)  ## write docs/settings.md and docs/commands.md from the code
 	$(BIN)/python -m kfpilot.agent.settings > docs/settings.md
+	$(BIN)/typer kfpilot.agent.cli.app utils docs --name kfpilot --title Commands --output docs/commands.md
+
+# A broken link, a missing anchor or a page that docs/index.md does not list is an error.
+site: $(STAMP)  ## build the documentation into build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs -d build/doctrees . build/site
+	@echo "open build/site/index.html"
 
 chaos: $(STAMP)  ## kill, starve, lie to and attack it: the figures of the reliability table (half an hour)
 	$(BIN)/python benchmarks/chaos.py $(ARGS)
