@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, NoColor, Repo, WordsFile
+from .options import Json, NoColor, Repo
 
 Model = Annotated[str | None, typer.Option("--model", "-m", help="auto, embedded, NAME, provider:NAME, replay:FILE.")]
 BaseUrl = Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint (default: OPENAI_BASE_URL).")]
@@ -48,7 +48,7 @@ def chat(
 
 def new(
     request: Annotated[list[str] | None, typer.Argument(help="What is to be built, in your own words.")] = None,
-    words_file: WordsFile = None,
+    words_file: Annotated[Path | None, typer.Option(help="The request from this file (- is standard input).")] = None,
     no_questions: NoQuestions = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the draft; write nothing.")] = False,
     run: Annotated[bool, typer.Option("--run", help="Go on and run it.")] = False,

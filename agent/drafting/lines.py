@@ -128,12 +128,23 @@ def part_of(entry: dict[str, str]) -> Part:
     # The same name for what is read and what is written would be one parameter.
     writes = [f"new_{item}" if item in reads else item for item in writes]
     settings = [item for item in settings_in(entry.get("settings", "")) if item.partition("=")[0] not in reads + writes]
-    does = entry.get("does", "")
+    does = without_unknown(entry.get("does", ""), {*reads, *writes, *(item.partition("=")[0] for item in settings)})
     if not writes or len(does) < 20:
         raise ValueError(f"{name} needs the lines Reads:, Writes: and Does:")
     made = Part(name=name, reads=reads, writes=writes, settings=settings, does=does[:600])
     ast.parse(f"def {made.signature}: ...")  # a SyntaxError is a ValueError's cousin, and cannot be: names and literals
     return made
+
+
+def without_unknown(does: str, names: set[str]) -> str:
+    """What a component does, without the clauses that rest on a parameter which it does not have: nobody could write
+    them. They come from the example of the form."""
+    kept = [
+        clause
+        for clause in does.split(", ")
+        if not {name.lower() for name in re.findall(r"\bparameter `?(\w+)`?", clause)} - names
+    ]
+    return ", ".join(kept)
 
 
 def names_in(text: str) -> list[str]:

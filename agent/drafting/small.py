@@ -156,7 +156,9 @@ def one_round(talk: Talk, found: Survey, wanted: str, offset: int, tell: Tell) -
 def without_copies(answer: str, begin: str) -> str:
     """The answer without the lines that repeat the example of the form, unless the request itself speaks of it."""
     copied = [word for word in EXAMPLE if word not in begin.lower()]
-    return "\n".join(line for line in answer.splitlines() if not any(word in line.lower() for word in copied))
+    lines = [(line, line.lower().replace("`", "")) for line in answer.splitlines()]
+    # What a component does is looked at with its parameters at hand.
+    return "\n".join(line for line, low in lines if low.startswith("does:") or not any(word in low for word in copied))
 
 
 def patient(talk: Talk, step: str, opening: str, offset: int, read: Callable[[str], Any], **values: str) -> Any:

@@ -120,6 +120,12 @@ def test_what_a_task_only_refers_to_need_not_exist(scene: MakeScene) -> None:
     accepted(here.judge(DOUBLE, "files"))
 
 
+def test_a_function_has_the_parameters_of_the_tasks_signature(scene: MakeScene) -> None:
+    here = scene(CODE)
+    wrong = {"shop/double.py": "def double(Price):\n    return 2 * Price\n"}
+    refused(here.judge(wrong, "files"), "files", "`double` with the parameter `price`")
+
+
 def test_work_on_other_files_alone_is_not_the_task(scene: MakeScene) -> None:
     here = scene("- [ ] T001 Round the result in shop/price.py")
     refused(here.judge({}, "files"), "files", "no file was changed")

@@ -152,3 +152,12 @@ def test_words_become_what_a_document_needs() -> None:
     assert slug("Count customers with more than three") == "count-customers"
     assert slug("Überblick: Bestellungen!") == "uberblick-bestellungen" and slug("…") == "feature"
     assert short_title("Weekly report which flags customers") == "Weekly report"
+
+
+def test_a_clause_on_a_parameter_that_is_not_there_is_left_out(found: Survey) -> None:
+    does = "reads the CSV `orders`, keeps the rows whose `status` equals the parameter `status`, and writes `flagged`"
+    head = PARTS.rpartition("Does:")[0]
+    _, (part,) = read_parts(f"{head}Does: {does}", found)
+    assert part.does == "reads the CSV `orders`, and writes `flagged`"
+    _, (part,) = read_parts(f"{head.replace('share=0.5', 'status=paid')}Does: {does}", found)
+    assert part.does == does
