@@ -200,11 +200,19 @@ class Journal:
         if path.exists():
             _drop_torn_line(path)
         self._seq = sum(1 for _ in read_journal(path)) if path.exists() else 0
+        self._closed = False
+
+    def close(self) -> None:
+        """Take nothing more: a thread that outlives its run must not make it look unfinished."""
+        with self._lock:
+            self._closed = True
 
     def emit(self, event: Any) -> None:
         """Stamp, take out secrets, write, flush, tell the listeners."""
         event = without_secrets(event)
         with self._lock:
+            if self._closed:
+                return
             self._seq += 1
             event.seq, event.at = self._seq, time.time()
             with self.path.open("a", encoding="utf-8") as out:

@@ -47,7 +47,7 @@ from .place import Place, Request, branch_of, bring_documents, open_place, refus
 from .resuming import ended, tidy_up, unfinished
 from .session import Run
 from .stepping import invoke
-from .stopping import Stop
+from .stopping import Stop, undisturbed
 from .suspects import in_repository
 
 if TYPE_CHECKING:
@@ -258,20 +258,22 @@ def drive(
         message = f"{type(error).__name__}: {error}"
         raise
     finally:
-        head = git.branch_head(repo, place.branch)
-        seconds = round(time.monotonic() - started, 1)
-        journal.emit(
-            RunFinished(
-                outcome=outcome,
-                exit_code=code,
-                branch=place.branch,
-                head=head,
-                landed=landed,
-                seconds=seconds,
-                message=message,
+        with undisturbed():
+            head = git.branch_head(repo, place.branch)
+            seconds = round(time.monotonic() - started, 1)
+            journal.emit(
+                RunFinished(
+                    outcome=outcome,
+                    exit_code=code,
+                    branch=place.branch,
+                    head=head,
+                    landed=landed,
+                    seconds=seconds,
+                    message=message,
+                )
             )
-        )
-        write_reports(place.record)
+            journal.close()
+            write_reports(place.record)
     return code
 
 

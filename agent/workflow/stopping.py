@@ -84,6 +84,20 @@ def graceful(stop: Stop, tell: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no signal into the short end of a run: it ends anyway, and what it says of itself must be whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda number, frame: None) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def kill_children() -> None:
     """Kill what this process has started, with the groups of those that lead one (Linux; elsewhere nothing)."""
     for file in Path("/proc/self/task").glob("*/children"):
