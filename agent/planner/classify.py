@@ -120,6 +120,10 @@ _MADE_FOLDER = re.compile(r"(?:^|/)(?:build|dist|out|outputs?|artifacts?|compile
 _WRITES = re.compile(
     r"\b(?:in|to|into|at|create|add|update|extend|write|edit|modify|new|under|inside)\s+(?:the\s+|a\s+)?$", re.I
 )
+_UPDATES_PART = re.compile(
+    r"\b(?:update|edit|modify|revise|rewrite|change|adjust|refresh)\s(?:(?!\btests?\b)[^.;:])*\bof\s+(?:the\s+)?$", re.I
+)
+"""`update the usage section of README.md`; but the tests of a module are elsewhere."""
 _JOINS = re.compile(r"^[\s`*,;&()]*(?:and|or|und|plus|,)?[\s`*]*$", re.I)
 _MUST_PASS = re.compile(
     r"^[`*)]*\s+(?:must\s+|should\s+|to\s+|will\s+)?(?:pass(?:es)?|succeeds?|(?:is|are|turns?|goes) green)\b", re.I
@@ -153,7 +157,8 @@ def written_files(task: Task) -> list[str]:
                 line = text[text.rfind("\n", 0, place) + 1 : place]
                 refers = place > len(task.title) and bool(_CHECKS.match(line))
                 refers = refers or bool(_SAID_IN.search(plain) or _LEAVES.search(plain))
-                refers = refers or bool(_REFERS.search(plain) and not _WRITES.search(plain))
+                part = _WRITES.search(plain) or _UPDATES_PART.search(plain)
+                refers = refers or bool(_REFERS.search(plain) and not part)
             end = place + len(path)
             refers = refers or bool(_MUST_PASS.match(text[end : end + 40]))
             last_end, last_refers = end, refers

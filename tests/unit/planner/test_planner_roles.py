@@ -150,6 +150,10 @@ def test_what_a_task_refers_to_is_not_what_it_writes() -> None:
         " build/; do not change pipelines/main.py, and run all of pipelines/ except pipelines/old.py"
     )
     assert written_files(task) == ["pipelines/watch.py"]
+    task = make_task("Write docs/watch.md and update the usage section of README.md")
+    assert written_files(task) == ["docs/watch.md", "README.md"]
+    task = make_task("Update the tests of components/a.py in tests/test_a.py")
+    assert written_files(task) == ["tests/test_a.py"]
 
 
 def test_a_named_file_opens_for_its_role_but_never_across_code_and_tests() -> None:
