@@ -13,7 +13,7 @@ from ...tools.assertions import count_assertions, test_functions
 from ...tools.python_project import own_names
 from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
-from ..planner.classify import written_files
+from ..planner.classify import left_alone, written_files
 from ..planner.paths import own_files, writable_for
 from .asked import asked_parameters, parameters_of
 from .context import GateContext
@@ -50,6 +50,8 @@ def gate_scope(ctx: GateContext) -> GateResult:
         for path in ctx.changed
         if not any(space.may_write(path) for space in spaces)
     ]
+    kept = set(left_alone(document_task(ctx))) & set(ctx.changed)
+    failures += [f"{path}: the task says that this file stays as it is; put it back" for path in sorted(kept)]
     failures += own_settings(ctx)
     failures += weakened(ctx)
     certain, doubts = tampered(ctx)

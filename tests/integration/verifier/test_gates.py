@@ -61,6 +61,13 @@ def test_the_code_role_may_write_code_only(scene: MakeScene, path: str) -> None:
     refused(here.judge({**DOUBLE, path: before + "\n# more\n"}, "scope", "files"), "scope", path, "code role")
 
 
+def test_a_file_that_the_task_says_to_leave_stays(scene: MakeScene) -> None:
+    here = scene(f"{CODE}; do not change `shop/price.py`")
+    price = (here.worktree / "shop/price.py").read_text() + "\n# more\n"
+    refused(here.judge({**DOUBLE, "shop/price.py": price}, "scope"), "scope", "shop/price.py", "stays as it is")
+    accepted(here.judge({**DOUBLE, "shop/price.py": price.replace("\n# more\n", "")}, "scope"))
+
+
 def test_the_tests_role_may_not_write_code(scene: MakeScene) -> None:
     verdict = scene(TESTS).judge({"shop/price.py": "def single(price):\n    return 2\n"}, "scope")
     refused(verdict, "scope", "shop/price.py")
