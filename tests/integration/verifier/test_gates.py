@@ -182,6 +182,20 @@ def test_broken_configuration_is_refused(scene: MakeScene, path: str, text: str,
     refused(scene(INFRA).judge({path: text}, "config"), "config", path, word)
 
 
+def test_a_setting_that_the_task_gives_literally_must_be_there(scene: MakeScene) -> None:
+    here = scene("- [ ] T001 Add deploy/night.yaml: CronJob with schedule `0 2 * * *` and `concurrencyPolicy: Forbid`")
+    text = (
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: night}\n"
+        "spec:\n  schedule: 0 2 * * *\n  concurrencyPolicy: Forbid\n"
+        "  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: night, image: 'python:3.11.9'}]}}}}\n"
+    )
+    accepted(here.judge({"deploy/night.yaml": text}, "config"))
+    wrong = text.replace("Forbid", "Allow")
+    refused(
+        here.judge({"deploy/night.yaml": wrong}, "config"), "config", "deploy/night.yaml", "concurrencyPolicy: Forbid"
+    )
+
+
 def test_a_sound_workflow_passes(scene: MakeScene) -> None:
     accepted(scene(INFRA).judge({".github/workflows/tests.yml": WORKFLOW}))
 
