@@ -12,9 +12,11 @@ STAMP  := $(VENV)/.installed
 TYPES  := build/types/kfpilot
 FARM   := $(TYPES)/agent $(TYPES)/tools $(TYPES)/prompts
 CODE   := agent tools prompts tests benchmarks
+PYFILES := $(CODE) docs/conf.py
+ACPX   := acpx@0.1.15
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check format docs bench chaos lock clean distclean venv
+.PHONY: help demo test lint check format docs site bench chaos lock acpx clean distclean venv
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
@@ -44,19 +46,25 @@ $(FARM):
 
 # mypy without its cache: after an edit the cache can hide errors that a clean clone shows.
 lint: $(STAMP) $(FARM)  ## linters, types and layers, without the tests
-	$(BIN)/ruff check $(CODE)
-	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(PYFILES)
+	$(BIN)/ruff format --check $(PYFILES)
 	$(BIN)/mypy --no-incremental -p kfpilot.agent -p kfpilot.tools
 	PYTHONPATH=build/types $(BIN)/lint-imports
 
 check: lint test  ## lint, then test
 
 format: $(STAMP)  ## put the code into the common form and mend what can be mended
-	$(BIN)/ruff check --fix $(CODE)
-	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(PYFILES)
+	$(BIN)/ruff format $(PYFILES)
 
-docs: $(STAMP)  ## write docs/settings.md from the code
+docs: $(STAMP)  ## write docs/settings.md and docs/commands.md from the code
 	$(BIN)/python -m kfpilot.agent.settings > docs/settings.md
+	$(BIN)/typer kfpilot.agent.cli.app utils docs --name kfpilot --title Commands --output docs/commands.md
+
+# A broken link, a missing anchor or a page that docs/index.md does not list is an error.
+site: $(STAMP)  ## build the documentation into build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs -d build/doctrees . build/site
+	@echo "open build/site/index.html"
 
 chaos: $(STAMP)  ## kill, starve, lie to and attack it: the figures of the reliability table (half an hour)
 	$(BIN)/python benchmarks/chaos.py $(ARGS)
@@ -69,6 +77,13 @@ lock:  ## make requirements.lock anew from pyproject.toml
 	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
 	build/uv/bin/uv pip compile --quiet --generate-hashes --no-strip-extras --no-emit-index-url --universal --python-version 3.11 \
 		--all-extras --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
+
+# The last version that node 20 takes. What it needs itself is loosely pinned by its own package.json; it is for tests.
+acpx: build/acpx/$(ACPX)  ## a headless client of the Agent Client Protocol from npm, for its tests; needs node and npm
+build/acpx/$(ACPX):
+	@rm -rf build/acpx && mkdir -p build/acpx
+	npm install --prefix build/acpx --silent --no-package-lock --no-audit --no-fund $(ACPX)
+	@touch $@
 
 clean:  ## remove what builds, tests and linters leave
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage .demo

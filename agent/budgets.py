@@ -1,4 +1,4 @@
-"""Budgets: what a run, a night and each task may use. Checked before each call, told at 80 %, an error when used up."""
+"""Budgets of runs, tasks, nights and their features: checked before each call, told at 80 %, an error when used up."""
 
 from __future__ import annotations
 
@@ -66,11 +66,12 @@ class Scope:
     """A budget: limits, and what is used of them.
 
     Args:
-        name: `run`, `night` or a task's id.
+        name: `run`, `night`, `feature` or a task's id.
         limits: The limits.
         spent: What was used before.
         kind: Whose it is.
         now: The clock.
+        until: The time of the day when it is over, in seconds since the epoch, whatever is left by then.
     """
 
     def __init__(
@@ -78,10 +79,11 @@ class Scope:
         name: str,
         limits: Limits,
         spent: Spent | None = None,
-        kind: Literal["run", "night", "task"] = "run",
+        kind: Literal["run", "night", "feature", "task"] = "run",
         now: Callable[[], float] = time.monotonic,
+        until: float | None = None,
     ) -> None:
-        self.name, self.limits, self.kind, self.now = name, limits, kind, now
+        self.name, self.limits, self.kind, self.now, self.until = name, limits, kind, now, until
         self.spent = (spent or Spent()).model_copy()
         self.since: float | None = None
         self.warned: set[Kind] = set()
@@ -105,7 +107,12 @@ class Scope:
     def left(self, kind: Kind) -> float | None:
         """How much of a kind is left; None when it has no limit."""
         limit = getattr(self.limits, kind)
-        return None if limit is None else limit - self.used(kind)
+        left = None if limit is None else limit - self.used(kind)
+        if kind != "seconds" or self.until is None:
+            return left
+        # By the clock on the wall: that of `now` may stand still while a machine sleeps.
+        rest = self.until - time.time()
+        return rest if left is None else min(left, rest)
 
     def ended_by(self, kinds: Iterable[Kind], tokens: int = 0) -> Kind | None:
         """The first kind of which nothing is left, or not enough for a request of so many tokens."""
@@ -198,7 +205,7 @@ class Ledger:
                     raise BudgetExceeded(
                         told(scope, kind, tokens),
                         scope=scope.kind,
-                        mend=f"Give it more: {option(scope, kind)}, with `kfpilot run --resume`.",
+                        mend=mend_of(scope, kind),
                     )
 
     def begin_attempt(self) -> None:
@@ -319,16 +326,19 @@ def amount(kind: Kind, value: float) -> str:
     return f"{value:,.4g}" if kind == "cost" else f"{value:,.0f}"
 
 
-def told(scope: Scope, kind: Kind, tokens: int) -> str:
+def told(scope: Scope, kind: Kind, tokens: int = 0) -> str:
     """Which budget ended it, and how."""
     limit = getattr(scope.limits, kind)
+    if kind == "seconds" and scope.until is not None and (limit is None or scope.used(kind) < limit):
+        return f"the {scope.name} ends at {time.strftime('%H:%M', time.localtime(scope.until))}"
     used = f"{amount(kind, scope.used(kind))} of {amount(kind, limit)}"
     more = f", and the next call needs about {tokens:,}" if kind == "tokens" and scope.used(kind) < limit else ""
     return f"{scope.whose} budget of {words(kind)} is used up: {used} used{more}"
 
 
-def option(scope: Scope, kind: Kind) -> str:
-    """The option that sets a limit."""
-    if scope.kind == "night":
-        return f"the night's budget of {words(kind)}"
-    return f"--max-{OPTIONS[kind]}" + ("-per-task" if scope.kind == "task" else "")
+def mend_of(scope: Scope, kind: Kind) -> str:
+    """How to go on when a budget has ended something."""
+    if scope.kind in ("night", "feature"):
+        return f"The next night goes on; the {scope.name} has more with a larger budget in the backlog."
+    option = f"--max-{OPTIONS[kind]}" + ("-per-task" if scope.kind == "task" else "")
+    return f"Give it more: {option}, with `kfpilot run --resume`."

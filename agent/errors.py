@@ -85,7 +85,7 @@ class BudgetExceeded(KfpilotError):
 
     Args:
         what: One sentence that says which, how much of it was used and what the limit is.
-        scope: Whose budget it is: `run`, `night` or `task`; a task's ends this task alone.
+        scope: Whose budget it is: `run`, `night`, `feature` or `task`; a task's ends this task alone.
         mend: What the user can do about it.
     """
 

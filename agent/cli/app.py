@@ -21,8 +21,8 @@ from .options import Feature, Json, NoColor, Repo, Sandbox, Stories, WordsFile
 app = typer.Typer(
     name="kfpilot",
     help="Carries out spec.md, plan.md and tasks.md of a Kubeflow Pipelines feature, and ticks only what it saw pass.",
-    epilog="Start with: kfpilot doctor, then kfpilot plan, then kfpilot run. Exit codes: 0 all verified, 1 some not, "
-    "2 bad input, 3 budget, 4 no usable model, 130 interrupted.",
+    epilog="Exit codes: 0 all verified, 1 some not, 2 bad input, 3 budget, 4 no usable model, 130 interrupted. "
+    "Examples, in the order of a first day:  kfpilot doctor   ·   kfpilot plan 001 --no-llm   ·   kfpilot run 001",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
@@ -253,7 +253,8 @@ register_doctor()
 
 
 def register_ways_in() -> None:
-    """Commands for assistants; light to import as well."""
+    """Commands for assistants and editors; light to import as well."""
+    from .acp import acp
     from .init import init
     from .mcp import cancel, mcp
 
@@ -262,10 +263,27 @@ def register_ways_in() -> None:
     )(init)
 
     app.command(epilog="Examples:  kfpilot mcp   ·   kfpilot mcp --http --token-file ~/.kfpilot-token")(mcp)
+    app.command(epilog="Examples:  kfpilot acp --json   ·   kfpilot acp --model embedded")(acp)
     app.command(epilog="Examples:  kfpilot cancel   ·   kfpilot cancel 20261125-0315")(cancel)
 
 
 register_ways_in()
+
+
+def register_conversation() -> None:
+    """The conversation and its one-shot form; light to import as well."""
+    from .conversation import chat, new
+
+    app.command(epilog="Examples:  kfpilot chat   ·   kfpilot chat --continue   ·   kfpilot chat --model embedded")(
+        chat
+    )
+    app.command(
+        epilog='Examples:  kfpilot new "a weekly report that flags customers whose orders dropped by half"   ·   '
+        'kfpilot new "…" --dry-run   ·   kfpilot new "…" --run'
+    )(new)
+
+
+register_conversation()
 
 
 def version_callback(value: bool) -> None:

@@ -46,7 +46,7 @@ def mcp(
 
         serve(server, port, token_file)
     else:
-        from ..mcp.children import leave
+        from ..workflow.children import leave
 
         # The loop would wait for the thread that reads standard input, and that ends only with the client.
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -18,6 +18,7 @@ from ..settings import Settings, load_settings
 
 model_app = typer.Typer(
     help="The embedded model: fetch its weights, look at them, serve it.",
+    epilog="Examples:  kfpilot model pull   ·   kfpilot model status   ·   kfpilot model serve --port 8080",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -77,6 +77,7 @@ def status_command(root: Path, console: Console, *, as_json: bool = False) -> in
 def _lines(status: Status) -> Iterator[str]:
     if not status.features and not status.other_runs:
         yield "No feature here: kfpilot looks for specs/NNN-name/tasks.md (spec-kit), .kiro/specs, openspec/changes."
+        yield 'Have one drafted: kfpilot new "what is to be built"'
         return
     width = max((len(feature.feature) for feature in status.features), default=0)
     for feature in status.features:

@@ -232,7 +232,7 @@ def _only_one(root: Path, features: Sequence[Path]) -> Path:
             "No feature was found.",
             where=root,
             mend="kfpilot looks for specs/<feature>/tasks.md, .specify/specs/, .kiro/specs/ and openspec/changes/. "
-            "Write one, or name the feature's folder.",
+            "Write one, name the feature's folder, or let one be drafted: kfpilot new.",
         )
     if len(features) == 1:
         return features[0]

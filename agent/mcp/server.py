@@ -26,9 +26,9 @@ from ..errors import EXIT_OK, KfpilotError, ToolFailure
 from ..planner.models import ExecutionPlan
 from ..reports.status import Status
 from ..workflow import background
+from ..workflow.children import run_json
 from ..workflow.place import Request
 from . import resources, runs
-from .children import run_json
 from .models import CommandResult, RunReport, RunStatus, Verification
 
 QUICK = 60.0

@@ -21,10 +21,13 @@ from ..errors import ModelError, UserError
 from .wire import message_from, request_body, rough_tokens
 
 TASK_HEAD = "# Task "
+DRAFT_HEAD = "Task: "
+"""How a request of the draft worker names its task, below the files that it shows."""
 
 
 def task_key(messages: Sequence[dict[str, Any]]) -> str | None:
-    """Whose request this is: the first line `# Task …` in what the user side said, None if there is none."""
+    """Whose request this is: the line that names the task in what the user side said, None if there is none."""
+    draft = None
     for message in messages:
         if message.get("role") != "user":
             continue
@@ -34,7 +37,9 @@ def task_key(messages: Sequence[dict[str, Any]]) -> str | None:
         for line in str(content).splitlines():
             if line.startswith(TASK_HEAD):
                 return line.rstrip()
-    return None
+            if line.startswith(DRAFT_HEAD):
+                draft = line.rstrip()
+    return draft
 
 
 def read_record(path: Path) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from ..budgets import Scope
 from ..documents import load_feature
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, BudgetExceeded, Interrupted, KfpilotError, ModelError, UserError
-from ..events import Listener, TaskFinished
+from ..events import Listener, RunStarted, TaskFinished
 from ..reports.find import RunInfo, list_runs
 from ..reports.summarise import summarise
 from ..settings import Settings
@@ -18,11 +19,11 @@ from ..workflow.driver import NothingToDo, implement
 from ..workflow.place import Request
 from .landing import land_item, send_early, sync
 from .merging import waits_for_merge
-from .meter import Meter, night_over
 from .models import Entry, Item, Night
 from .persons import needs_person
 from .policy import why_skipped
 from .record import brief
+from .spending import scope_of_feature, scope_of_night, time_runs, used_of, why_over
 from .summary import save
 
 UNFINISHED = ("unfinished", "interrupted", "budget", "error")
@@ -47,16 +48,17 @@ def work_night(night: Night, settings_of: Callable[[Entry], Settings], show: Sho
         show: Shows a run while it goes on.
     """
     save(night)
+    budget = scope_of_night(night)
     try:
         for number, item in enumerate(night.items, 1):
             if item.state != "pending":
                 continue
-            over = night_over(night.budget, night.used, night.deadline)
+            over = why_over(budget)
             if over:
                 night.state, night.message = "budget", over
                 break
             with show(item, number, len(night.items)) as listener:
-                work_item(night, item, settings_of, listener)
+                work_item(night, item, settings_of, listener, budget)
             save(night)
             if night.state != "running":
                 break
@@ -67,7 +69,9 @@ def work_night(night: Night, settings_of: Callable[[Entry], Settings], show: Sho
     return night.exit_code or 0
 
 
-def work_item(night: Night, item: Item, settings_of: Callable[[Entry], Settings], listener: Listener | None) -> None:
+def work_item(
+    night: Night, item: Item, settings_of: Callable[[Entry], Settings], listener: Listener | None, budget: Scope
+) -> None:
     """One feature: may it be worked, is there work, the run, and where its work goes."""
     item.started, item.state = time.time(), "running"
     save(night)
@@ -77,7 +81,7 @@ def work_item(night: Night, item: Item, settings_of: Callable[[Entry], Settings]
             if waits_for_merge(item.entry):
                 item.state, item.why = "done", "all of it is verified on its branch, which waits to be merged"
             else:
-                run_item(night, item, settings_of(item.entry), listener)
+                run_item(night, item, settings_of(item.entry), listener, budget)
     except (KeyboardInterrupt, Interrupted):
         night.state = "interrupted"
         item.state, item.why = "interrupted", "stopped; the next night goes on with it"
@@ -113,20 +117,22 @@ def may_begin(night: Night, item: Item) -> bool:
     return True
 
 
-def run_item(night: Night, item: Item, settings: Settings, listener: Listener | None) -> None:
+def run_item(night: Night, item: Item, settings: Settings, listener: Listener | None, budget: Scope) -> None:
     """Run or resume a feature and keep what came of it."""
-    entry, spent = item.entry, item.used
-    meter = Meter(entry.budget, night.budget, night.used, night.deadline, spent)
+    entry, own = item.entry, scope_of_feature(item)
+    before = last_run(entry)
+    item.run = before.id if before else None
 
     def keep(event: Any) -> None:
-        item.used = spent.plus(meter.used)
-        if isinstance(event, TaskFinished):
+        item.used = used_of(own)
+        if isinstance(event, RunStarted):
+            item.run = event.run
+        elif isinstance(event, TaskFinished):
             save(night)
             if event.commit:
                 send_early(night, item)
 
-    # The meter is the last: it may raise, and the others must have heard of the event.
-    listeners: list[Listener] = [*([listener] if listener else []), keep, meter]
+    listeners: list[Listener] = [*([listener] if listener else []), keep]
     request = Request(
         feature=str(entry.root / entry.directory),
         words=entry.words,
@@ -134,31 +140,32 @@ def run_item(night: Night, item: Item, settings: Settings, listener: Listener | 
         stories=entry.stories,
         after=entry.after,
     )  # fmt: skip
-    before = last_run(entry)
     item.resumed = before is not None and before.outcome in UNFINISHED
     try:
-        item.exit_code = start(entry.root, request, settings, listeners, resume=item.resumed)
+        with time_runs([budget, own]):
+            item.exit_code = start(entry.root, request, settings, listeners, [budget, own], resume=item.resumed)
         item.state = "verified" if item.exit_code == EXIT_OK else "partly"
     except NothingToDo as end:
         item.state, item.why, item.exit_code = after_nothing(before, end)
     except BudgetExceeded as error:
-        item.state, item.why, item.exit_code = "budget", brief(error), error.exit_code
-        if meter.night_over:
-            night.state, night.message = "budget", brief(error)
+        item.state, item.why, item.exit_code = "budget", error.what, error.exit_code
+        if error.scope == "night":
+            night.state, night.message = "budget", error.what
     finally:
-        item.used = spent.plus(meter.used)
-        item.run = meter.run or (before.id if before else None)
+        item.used = used_of(own)
 
 
-def start(root: Path, request: Request, settings: Settings, listeners: list[Listener], *, resume: bool) -> int:
+def start(
+    root: Path, request: Request, settings: Settings, listeners: list[Listener], budgets: list[Scope], *, resume: bool
+) -> int:
     """Start or resume; a record that cannot be resumed gives way to a new run."""
     if resume:
         try:
-            return implement(root, request, settings, listeners, resume=True)
+            return implement(root, request, settings, listeners, resume=True, outer=budgets)
         except UserError as error:
             if "record cannot be read" not in error.what:
                 raise
-    return implement(root, request, settings, listeners)
+    return implement(root, request, settings, listeners, outer=budgets)
 
 
 def after_nothing(before: RunInfo | None, end: NothingToDo) -> tuple[Any, str, int]:

@@ -1,4 +1,4 @@
-"""Parameters that a task asks for in so many words, and that no function of the work has."""
+"""Parameters that a task asks for in so many words, and that the work does not have."""
 
 from __future__ import annotations
 
@@ -34,6 +34,62 @@ def asked_parameters(title: str) -> list[str]:
     return [name for name in dict.fromkeys(found) if name.isidentifier()]
 
 
+SIGNATURE = re.compile(r"^\W*(?:create|implement|write|define|build|add)\b[^`]*`(?P<name>[A-Za-z_]\w*)\(", re.I)
+
+
+def asked_signature(title: str) -> tuple[str, list[str]]:
+    """The function that a task asks for with its signature in backticks, and the parameters it says it has.
+
+    Args:
+        title: The task's text, such as "Create `gross(net: float, vat=0.2) -> float` in …".
+
+    Returns:
+        Its name and parameters, here `gross`, `net` and `vat`; an empty name where the task gives no signature.
+    """
+    found = SIGNATURE.search(title)
+    inside = _bracketed(title[found.end() :]) if found else None
+    if not found or inside is None:
+        return "", []
+    try:
+        (function,) = ast.parse(f"def {found['name']}({inside}): ...").body
+    except (SyntaxError, ValueError):
+        return "", []
+    return found["name"], parameters_of_one(function)
+
+
+def _bracketed(text: str) -> str | None:
+    """What stands before the bracket that closes; None where none does, within one piece of code."""
+    depth = 1
+    for place, char in enumerate(text):
+        depth += (char in "([{") - (char in ")]}")
+        if not depth:
+            return text[:place]
+        if char == "`":
+            return None
+    return None
+
+
+def functions_of(sources: Iterable[str]) -> dict[str, set[str]]:
+    """The functions of some modules, methods as well, with their parameters; of one name, those of all together."""
+    found: dict[str, set[str]] = {}
+    for source in sources:
+        try:
+            nodes = list(ast.walk(ast.parse(source)))
+        except (SyntaxError, ValueError):
+            continue
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.setdefault(node.name, set()).update(parameters_of_one(node))
+    return found
+
+
+def parameters_of_one(node: ast.AST) -> list[str]:
+    """The names of a function's parameters, but not of those that take up the rest."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return []
+    return [argument.arg for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
+
+
 def parameters_of(sources: Iterable[str]) -> set[str]:
     """All parameters of all functions in some modules, and what calls pass by keyword."""
     names: set[str] = set()
@@ -43,9 +99,7 @@ def parameters_of(sources: Iterable[str]) -> set[str]:
         except (SyntaxError, ValueError):
             continue
         for node in nodes:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-                names |= {argument.arg for argument in arguments}
-            elif isinstance(node, ast.keyword) and node.arg:
+            names.update(parameters_of_one(node))
+            if isinstance(node, ast.keyword) and node.arg:
                 names.add(node.arg)
     return names

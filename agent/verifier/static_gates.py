@@ -15,7 +15,7 @@ from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
 from ..planner.classify import left_alone, written_files
 from ..planner.paths import own_files, writable_for
-from .asked import asked_parameters, parameters_of
+from .asked import asked_parameters, asked_signature, functions_of, parameters_of
 from .asked_settings import asked_settings, has_setting
 from .context import GateContext
 from .honest import tampered, weakened
@@ -26,7 +26,7 @@ REMOVES = re.compile(r"^\W*(remove|delete|drop)\b", re.I)
 ONLY_RUNS = re.compile(
     r"\b(run|re-?run|execute|verify|validate|check|ensure|confirm)\b.*\b(tests?|pytest|suite|compil\w*)", re.I
 )
-CREATES = re.compile(r"^\W*(create|implement|write|define|build)\b[^`]*`(?P<name>[A-Za-z_]\w*)\(", re.I)
+CREATES = re.compile(r"^\W*(create|implement|write|define|build|add)\b[^`]*`(?P<name>[A-Za-z_]\w*)\(", re.I)
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -134,6 +134,11 @@ def missing_parameters(ctx: GateContext) -> list[str]:
     """Parameters that the task gives to the component or pipeline it asks for, and that the work does not have."""
     sources = [ctx.read(path) for path in ctx.of("*.py")]
     have = parameters_of(sources)
+    function, wanted = asked_signature(ctx.task.title)
+    defined = functions_of(sources).get(function)
+    if defined is not None:
+        missing = [name for name in wanted if name not in defined]
+        return [f"the task asks for `{function}` with the parameter `{name}`: give it that name" for name in missing]
     return [
         f"the task asks for the parameter `{name}`, and no function in the changed files has it: give it that name"
         for name in (asked_parameters(ctx.task.title) if sources else [])

@@ -179,6 +179,11 @@ def list_background(root: Path) -> list[Background]:
     return sorted((job for job in found if job), key=lambda job: job.started, reverse=True)
 
 
+def working_run(root: Path) -> Background | None:
+    """The run that works in the background now."""
+    return next((job for job in list_background(root) if job.working), None)
+
+
 def full_status(root: Path) -> Status:
     """Where the features stand, with what is known of processes: which run works, which never came to its start."""
     status = status_of(root)

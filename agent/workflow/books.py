@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..budgets import Ledger, Limits, Scope, Spent, check_price, limits_of, price_of
@@ -15,7 +16,7 @@ from .stopping import Stop
 
 
 def open_ledger(
-    settings: Settings, handle: Handle, journal: Journal, night: Scope | None = None
+    settings: Settings, handle: Handle, journal: Journal, outer: Sequence[Scope] = ()
 ) -> tuple[Ledger, list[Any]]:
     """The books of a run; they listen to its journal from now on.
 
@@ -23,7 +24,7 @@ def open_ledger(
         settings: The limits and the prices.
         handle: The model.
         journal: The run's; what earlier sessions wrote into it counts.
-        night: A budget that several runs share.
+        outer: Budgets that are not the run's own, such as a night's.
 
     Returns:
         The ledger, and the events to tell once the run has begun.
@@ -34,7 +35,7 @@ def open_ledger(
     run, task = limits_of(settings)
     price = price_of(settings, handle.name, handle.kind)
     warning = check_price(settings, handle.name, price)
-    ledger = Ledger(run, task, price, emit=journal.emit, outer=[night] if night else [])
+    ledger = Ledger(run, task, price, emit=journal.emit, outer=outer)
     if journal.path.exists():
         fold = RunFold()
         for event in read_journal(journal.path):

@@ -15,12 +15,12 @@ from ..errors import ToolFailure
 from ..reports.find import RunInfo, list_runs, runs_folder
 from ..reports.history import RUN_TRAILER
 from .locks import HOLDER, is_held
-from .place import Place, records
+from .place import RECORDS, Place, records
 
 if TYPE_CHECKING:
     from git import Repo
 
-Kind = Literal["worktree", "record", "branch", "lock", "server", "temporary"]
+Kind = Literal["worktree", "record", "branch", "lock", "server", "temporary", "session"]
 DAY = 24 * 3600.0
 OPEN = ("unfinished", "interrupted", "budget", "error")
 """How a run ends that can be gone on with."""
@@ -75,6 +75,7 @@ def look(repo: Repo, cache: Path, *, days: float = 30.0, everything: bool = Fals
         *worktrees(repo, cache, runs),
         *run_records(repo, runs, days),
         *run_branches(repo, runs, merged),
+        *sessions(repo, days),
         *((item, True) for item in rubbish(repo)),
     ]:
         (found.remove if goes or everything else found.keep).append(item)
@@ -154,6 +155,16 @@ def run_branches(repo: Repo, runs: dict[str, RunInfo], merged: set[str]) -> Iter
             yield Item(kind="branch", name=branch, why=why, commit=tip, unmerged=True), False
 
 
+def sessions(repo: Repo, days: float) -> Iterator[tuple[Item, bool]]:
+    """Conversations with an editor: a head and what was said."""
+    for head in sorted((git.root_of(repo) / RECORDS / "acp").glob("*.json")):
+        files = [head, head.with_suffix(".jsonl")]
+        age = (time.time() - max(file.stat().st_mtime for file in files if file.exists())) / DAY
+        why = f"{age:.0f} days old" + (f", less than {days:g}" if age < days else "")
+        size = sum(leftovers.size_of(file) for file in files)
+        yield Item(kind="session", name=head.stem, why=why, size=size), age >= days
+
+
 def places(repo: Repo) -> Iterator[Place]:
     """The places of all recorded runs that can be read."""
     for file in sorted(runs_folder(git.root_of(repo)).glob("*/run.json")):
@@ -200,6 +211,9 @@ def remove_one(repo: Repo, item: Item) -> None:
         leftovers.remove(Path(item.name))
     elif item.kind == "record":
         leftovers.remove(runs_folder(git.root_of(repo)) / item.name)
+    elif item.kind == "session":
+        for ending in (".json", ".jsonl"):
+            leftovers.remove(git.root_of(repo) / RECORDS / "acp" / (item.name + ending))
     elif item.kind == "branch":
         if git.worktree_holding(repo, item.name) is not None:
             raise ToolFailure("it is checked out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -95,7 +95,7 @@ def implement(
     *,
     resume: bool = False,
     progress: Callable[..., None] | None = None,
-    night: Scope | None = None,
+    outer: Sequence[Scope] = (),
 ) -> int:
     """Run a feature, or go on with the run that was interrupted.
 
@@ -106,7 +106,7 @@ def implement(
         listeners: Are told of every event.
         resume: Go on with the latest unfinished run of the feature.
         progress: Is told of a download of weights.
-        night: A budget that this run shares with others.
+        outer: Budgets that are not the run's own, such as a night's.
 
     Returns:
         The exit code: 0 every selected task verified, 1 some not.
@@ -130,7 +130,7 @@ def implement(
             require_quiet(repo)
             place = place_for(repo, feature, settings, request)
         try:
-            return drive(repo, place, settings, listeners, resume=resume, progress=progress, night=night)
+            return drive(repo, place, settings, listeners, resume=resume, progress=progress, outer=outer)
         finally:
             if finished(place) or not (place.record / "journal.jsonl").exists():
                 clear_leftovers(repo, place.worktree.parent, place.branch)
@@ -169,7 +169,7 @@ def drive(
     *,
     resume: bool,
     progress: Callable[..., None] | None,
-    night: Scope | None = None,
+    outer: Sequence[Scope] = (),
 ) -> int:
     """Plan, open the model, run the graph, report."""
     started = time.monotonic()
@@ -189,7 +189,7 @@ def drive(
     try:
         with ExitStack() as stack:
             opened = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
-            ledger, told = open_ledger(settings, opened, journal, night)
+            ledger, told = open_ledger(settings, opened, journal, outer)
             stop = Stop()
             handle = guarded(opened, guard_of(settings, journal, ledger, stop))
             worker = worker_for(handle, settings)

@@ -183,7 +183,7 @@ def bring_documents(repo: Repo, place: Place) -> list[str]:
     Returns:
         The copied paths.
     """
-    changed = []
+    changed: dict[str, bytes | None] = {}
     done = {task for _, task in task_commits(repo, f"{git.head(repo)}..{place.start}", place.feature)}
     for path in git.is_dirty(repo):
         source = place.root / path
@@ -192,11 +192,12 @@ def bring_documents(repo: Repo, place: Place) -> list[str]:
             continue
         data = source.read_bytes()
         target = place.worktree / path
-        if target.exists() and target.read_bytes() == data:
+        before = target.read_bytes() if target.exists() else None
+        if before == data:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-        changed.append(path)
+        changed[path] = before
     if any(Path(path).name == "tasks.md" for path in changed) and done:
         feature = load_feature(place.worktree / place.directory, place.worktree)
         file = feature.tasks.path
@@ -205,7 +206,8 @@ def bring_documents(repo: Repo, place: Place) -> list[str]:
         for task in feature.tasks.tasks:
             if task.key in done and task.digest in as_done and task.state != "done":
                 tick_file(feature, task.key)
-    return changed
+    # With its ticks the list may be just what an earlier run has committed.
+    return [path for path, before in changed.items() if (place.worktree / path).read_bytes() != before]
 
 
 def refuse_secrets(place: Place, paths: list[str]) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+
+from .conftest import Block, blocks, differs, name_of, shell, steps
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<why>.+?) -->\n)?^```(?P<kind>bash|sh|console)\n(?P<text>.*?)^```$", re.M | re.S
-)
 PAGES = ["README.md", "docs/ide.md"]
 NEEDS_MORE = ("make ", "kfpilot run ", "kfpilot report", "python -m pip ", "kfpilot mcp --http")
 """Beginnings of the commands that may be left out: they need a model, a network or a finished run, or never end."""
@@ -26,45 +22,8 @@ WITH_A_RUN = ("kfpilot status", "kfpilot cancel", "kfpilot undo", "kfpilot clean
 """Those that may be left out as well where the same block starts a run."""
 
 
-class Block(NamedTuple):
-    page: str
-    line: int
-    kind: str
-    text: str
-    why: str | None
-
-
-def blocks() -> list[Block]:
-    """The pages' blocks of commands."""
-    found = []
-    for page in PAGES:
-        text = (ROOT / page).read_text(encoding="utf-8")
-        for match in BLOCK.finditer(text):
-            line = text[: match.start("kind")].count("\n") + 1
-            found.append(Block(page, line, match["kind"], match["text"], match["why"]))
-    return found
-
-
-def name_of(block: Block) -> str:
-    """For the names of the tests."""
-    return f"{block.page}:{block.line}"
-
-
-def steps(block: Block) -> list[tuple[str, list[str]]]:
-    """Commands, each with the output that the page shows for it."""
-    if block.kind != "console":
-        return [(line, []) for line in block.text.splitlines() if line.strip() and not line.startswith("#")]
-    found: list[tuple[str, list[str]]] = []
-    for line in block.text.splitlines():
-        if line.startswith("$ "):
-            found.append((line[2:], []))
-        else:
-            found[-1][1].append(line)
-    return found
-
-
-RUN = [block for block in blocks() if block.why is None]
-NOT_RUN = [block for block in blocks() if block.why is not None]
+RUN = [block for block in blocks(PAGES) if block.why is None]
+NOT_RUN = [block for block in blocks(PAGES) if block.why is not None]
 
 
 @pytest.fixture(scope="module")
@@ -78,26 +37,12 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def shell(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command as a newcomer would type it, with nothing configured."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI_", "KFPILOT_", "GIT_"))}
-    env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
-    env["KFPILOT_CACHE_DIR"] = str(cwd.parent / "cache")
-    return subprocess.run(["bash", "-c", command], cwd=cwd, env=env, capture_output=True, text=True, timeout=120)
-
-
 @pytest.mark.parametrize("block", RUN, ids=name_of)
 def test_the_commands_do_what_the_page_shows(block: Block, example: Path) -> None:
     for command, expected in steps(block):
         done = shell(command, example)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        lines = iter(done.stdout.splitlines())
-        for line in expected:
-            start = line.removesuffix("…").rstrip()
-            # A lone … stands for any lines; at the end of a line it stands for the rest of it.
-            assert not start or any(
-                real.startswith(start) if line.endswith("…") else real == start for real in lines
-            ), f"{command}: the page shows {line!r}, the output is\n{done.stdout}"
+        assert differs(done.stdout, expected) is None, f"{command}: the output is\n{done.stdout}"
     if "kfpilot init" in block.text:
         # What it wrote is all that may be new; it takes that back itself.
         shell("kfpilot init --remove --mcp", example)

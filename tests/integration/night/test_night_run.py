@@ -93,12 +93,29 @@ def test_a_budget_of_the_night_leaves_the_rest_for_the_next(village: Village) ->
     assert village.night("--max-calls", "1") == 3
     night = village.latest()
     assert {item.entry.name: item.state for item in night.items} == {"001-a": "budget", "002-b": "pending"}
-    assert "1 of 1 model calls" in night.message
+    assert night.message == "the night's budget of model calls is used up: 1 of 1 used"
     assert tasks_on(village, "001-a") == ["T001"]
     assert village.night() == 0
     assert village.states() == {"001-a": "verified", "002-b": "verified"}
     assert village.latest().items[0].resumed
     assert tasks_on(village, "001-a") == ["T002", "T001"]
+
+
+def test_a_budget_is_looked_at_before_each_call_not_after_it(village: Village) -> None:
+    village.add("001-a")
+    village.backlog({"001-a": ""})
+    whole = json.loads(village.record("001-a").read_text())
+    write, finish = whole["message"]["tool_calls"]
+    rows = [whole | {"message": whole["message"] | {"tool_calls": [call]}} for call in (write, finish)]
+    village.record("001-a").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    # The first request alone is larger, so not even that is sent.
+    assert village.night("--max-tokens", "50") == 3
+    assert (village.states(), village.latest().used.calls) == ({"001-a": "budget"}, 0)
+    # In the middle of an attempt: the page is written, the call that would finish is not made.
+    assert village.night("--max-calls", "1") == 3
+    assert (village.states(), village.latest().used.calls) == ({"001-a": "budget"}, 1)
+    assert village.night("--max-calls", "2") == 0
+    assert (village.states(), village.latest().used.calls) == ({"001-a": "verified"}, 2)
 
 
 def test_a_budget_of_a_feature_ends_only_that_feature(village: Village) -> None:

@@ -127,6 +127,12 @@ def test_what_a_task_only_refers_to_need_not_exist(scene: MakeScene) -> None:
     accepted(here.judge(DOUBLE, "files"))
 
 
+def test_a_function_has_the_parameters_of_the_tasks_signature(scene: MakeScene) -> None:
+    here = scene(CODE)
+    wrong = {"shop/double.py": "def double(Price):\n    return 2 * Price\n"}
+    refused(here.judge(wrong, "files"), "files", "`double` with the parameter `price`")
+
+
 def test_work_on_other_files_alone_is_not_the_task(scene: MakeScene) -> None:
     here = scene("- [ ] T001 Round the result in shop/price.py")
     refused(here.judge({}, "files"), "files", "no file was changed")
@@ -187,7 +193,8 @@ def test_a_setting_that_the_task_gives_literally_must_be_there(scene: MakeScene)
     text = (
         "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: night}\n"
         "spec:\n  schedule: 0 2 * * *\n  concurrencyPolicy: Forbid\n"
-        "  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: night, image: 'python:3.11.9'}]}}}}\n"
+        "  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, "
+        "containers: [{name: night, image: 'python:3.11.9'}]}}}}\n"
     )
     accepted(here.judge({"deploy/night.yaml": text}, "config"))
     wrong = text.replace("Forbid", "Allow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Here:
         self.root, self.cache, self.model, self.events = root, cache, ScriptedModel(), list[Any]()
 
     def run(
-        self, *turns: Any, resume: bool = False, night: Scope | None = None, land: bool = False, **more: Any
+        self, *turns: Any, resume: bool = False, night: Sequence[Scope] = (), land: bool = False, **more: Any
     ) -> int:
         self.model.add(*turns)
         self.events.clear()
@@ -49,7 +49,7 @@ class Here:
             **{"jobs": 1, **more}, cache_dir=self.cache, python=Path(sys.executable), refine="never", review="never"
         )  # fmt: skip
         request = Request(feature="001", land=land)
-        return implement(self.root, request, settings, [self.events.append], resume=resume, night=night)
+        return implement(self.root, request, settings, [self.events.append], resume=resume, outer=night)
 
     def ends(self, *turns: Any, **more: Any) -> BudgetExceeded:
         with pytest.raises(BudgetExceeded) as caught:
@@ -177,7 +177,7 @@ def test_a_task_that_uses_up_its_own_budget_ends_alone(here: Here) -> None:
 
 def test_a_night_is_a_budget_of_several_runs(here: Here) -> None:
     night = Scope("night", Limits(tokens=15_000), kind="night")
-    error = here.ends(page(1), page(2), page(3), night=night)
+    error = here.ends(page(1), page(2), page(3), night=[night])
     assert error.scope == "night" and "the night's budget of tokens" in error.what
     assert night.spent.tokens == 20_000 or here.ticks() == "x  "
 

@@ -150,6 +150,8 @@ def test_replay_names_the_bad_line(tmp_path: Path) -> None:
 def test_key_is_found_in_parts_and_only_on_the_users_side() -> None:
     parts = [{"type": "text", "text": "x\n# Task T7: seven\ny"}]
     assert task_key([{"role": "user", "content": parts}]) == "# Task T7: seven"
+    draft = "shop/price.py\nTask: not this one\n\nTask: Describe it in docs/x.md (FR-001)\n- Be short."
+    assert task_key([{"role": "user", "content": draft}]) == "Task: Describe it in docs/x.md (FR-001)"
     assert task_key([{"role": "system", "content": "# Task T7"}, {"role": "user", "content": "## Task T7"}]) is None
 
 

@@ -1,20 +1,16 @@
-"""The morning summary in its forms, and the meter that ends a run."""
+"""The morning summary in its forms."""
 
 from __future__ import annotations
 
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from kfpilot.agent.errors import BudgetExceeded
-from kfpilot.agent.events import AttemptStarted, ModelCalled, RunFinished
 from kfpilot.agent.night.gather import gathered
 from kfpilot.agent.night.junit import junit_xml
-from kfpilot.agent.night.meter import Meter
-from kfpilot.agent.night.models import Budget, Entry, Item, Landed, Night, Used
+from kfpilot.agent.night.models import Entry, Item, Landed, Night
 from kfpilot.agent.night.night import exit_code_of
 from kfpilot.agent.night.notify import plain_body, slack_body
 from kfpilot.agent.night.page import page
@@ -121,46 +117,6 @@ def test_what_needs_a_person_names_the_task_and_the_reason() -> None:
 )
 def test_the_exit_code_says_how_the_night_went(items: list[Item], more: dict[str, Any], code: int) -> None:
     assert exit_code_of(night(*items, **more)) == code
-
-
-def called(tokens: int) -> ModelCalled:
-    return ModelCalled(task="T001", prompt_tokens=tokens, completion_tokens=0)
-
-
-def test_the_meter_ends_a_feature_before_it_begins_what_it_cannot_pay() -> None:
-    meter = Meter(Budget(calls=2), Budget(), Used(), None)
-    meter(called(10))
-    meter(called(10))  # the answer that was paid for is still judged
-    with pytest.raises(BudgetExceeded, match="2 of 2 model calls"):
-        meter(AttemptStarted(task="T001", attempt=2, of=3))
-    assert not meter.night_over
-
-
-def test_the_meter_ends_an_attempt_that_goes_on_calling() -> None:
-    meter = Meter(Budget(tokens=100), Budget(), Used(), None)
-    meter(called(100))
-    with pytest.raises(BudgetExceeded, match="101 of 100 tokens"):
-        meter(called(1))
-
-
-def test_the_nights_budget_counts_what_came_before() -> None:
-    meter = Meter(Budget(), Budget(tokens=1000), Used(tokens=999), None)
-    with pytest.raises(BudgetExceeded, match="the night's budget"):
-        meter(called(2))
-    assert meter.night_over
-
-
-def test_what_a_killed_session_used_of_a_feature_counts() -> None:
-    meter = Meter(Budget(calls=2), Budget(), Used(calls=2), None, Used(calls=2))
-    with pytest.raises(BudgetExceeded):
-        meter(AttemptStarted(task="T001", attempt=1, of=3))
-
-
-def test_the_end_of_a_run_is_never_cut_off() -> None:
-    meter = Meter(Budget(calls=1), Budget(), Used(), time.time() - 1)
-    meter(RunFinished(outcome="budget", exit_code=3, branch="kfpilot/x"))
-    with pytest.raises(BudgetExceeded, match="the night ends at"):
-        meter(AttemptStarted(task="T001", attempt=1, of=3))
 
 
 def test_slack_gets_no_command_from_a_task() -> None:

@@ -1,7 +1,7 @@
 """Which parameters a task asks for in so many words."""
 
 import pytest
-from kfpilot.agent.verifier.asked import asked_parameters, parameters_of
+from kfpilot.agent.verifier.asked import asked_parameters, asked_signature, functions_of, parameters_of
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,28 @@ def test_what_may_be_anothers_is_not_asked_for(title: str) -> None:
 def test_parameters_are_those_of_signatures_and_keywords_not_those_of_docstrings() -> None:
     source = 'def keep(row, *, low=1):\n    """Args:\\n        rows: all."""\n    other(day=row)\n'
     assert parameters_of([source, "not python ("]) == {"row", "low", "day"}
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "parameters"),
+    [
+        ("Create `gross(net: float, vat=0.2) -> float` in `prices.py`", "gross", ["net", "vat"]),
+        (
+            "Add component `merge(shards: Input[List[Dataset]], *, out: Output[Dataset]) -> NamedTuple(n: int)`",
+            "merge",
+            ["shards", "out"],
+        ),
+        ("Create `run()` in `a.py`", "run", []),
+        ("Create `keep(rows, …)` in `a.py`", "", []),
+        ('Create `keep("paid")` in `a.py`', "", []),
+        ("Call `keep(rows)` from `a.py`", "", []),
+        ("Create `a.py`", "", []),
+    ],
+)
+def test_a_signature_in_backticks_is_read(title: str, name: str, parameters: list[str]) -> None:
+    assert asked_signature(title) == (name, parameters)
+
+
+def test_functions_with_their_parameters() -> None:
+    source = "class A:\n    def keep(self, row): ...\ndef keep(table, *rest, low=1): ...\n"
+    assert functions_of([source, "not python ("]) == {"keep": {"self", "row", "table", "low"}}

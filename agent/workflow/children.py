@@ -1,4 +1,4 @@
-"""Commands of kfpilot as child processes: they print, work for minutes and may be killed; the server must not."""
+"""Commands of kfpilot as child processes: they print, work for minutes and may be killed; a server must not."""
 
 from __future__ import annotations
 
@@ -44,8 +44,35 @@ async def run_json(
     Raises:
         UserError: Bad input (exit code 2), or it took longer than allowed.
     """
+    command = [arguments[0], "--json", *arguments[1:]]
+    code, out, message = await run_command(root, command, timeout=timeout, tell=tell)
+    if code == UserError.exit_code:
+        raise UserError(message.removeprefix("kfpilot: "))
+    try:
+        return code, json.loads(out) if out.strip() else None, message
+    except ValueError:
+        raise UserError(f"kfpilot {arguments[0]} printed no JSON: {one_line(out)}", mend=message) from None
+
+
+async def run_command(
+    root: Path, arguments: list[str], *, timeout: float | None = None, tell: Tell | None = None
+) -> tuple[int, str, str]:
+    """Run `kfpilot …` in the repository.
+
+    Args:
+        root: The repository.
+        arguments: The command and its arguments.
+        timeout: Seconds after which it is stopped; None for no limit.
+        tell: Is told each line that it prints to standard error.
+
+    Returns:
+        Exit code, what it printed, and its messages.
+
+    Raises:
+        UserError: It took longer than allowed.
+    """
     # -P: no module of the user's repository stands in for one of ours.
-    command = [sys.executable, "-P", "-m", "kfpilot.agent.cli", arguments[0], "--json", *arguments[1:]]
+    command = [sys.executable, "-P", "-m", "kfpilot.agent.cli", *arguments]
     process = await anyio.open_process(command, cwd=root, stdin=subprocess.DEVNULL, start_new_session=True)
     _living.add(process)
     out, told = bytearray(), bytearray()
@@ -62,16 +89,8 @@ async def run_json(
             )
     finally:
         await end(process)
-    message = bare_lines(told.decode("utf-8", "replace"))
     code = process.returncode if process.returncode is not None else 1
-    if code == UserError.exit_code:
-        raise UserError(message.removeprefix("kfpilot: "))
-    try:
-        return code, json.loads(out) if out.strip() else None, message
-    except ValueError:
-        raise UserError(
-            f"kfpilot {arguments[0]} printed no JSON: {one_line(out.decode('utf-8', 'replace'))}", mend=message
-        ) from None
+    return code, out.decode("utf-8", "replace"), bare_lines(told.decode("utf-8", "replace"))
 
 
 async def collect(stream: ByteReceiveStream | None, into: bytearray) -> None:

@@ -1,0 +1,1 @@
+"""The form of the documents that kfpilot drafts, in each convention."""
