@@ -47,7 +47,8 @@ class Linker:
         made = [cover for cover in covers if not self.is_tests(cover.task)]
         testers = [cover for cover in covers if "tests" in self.tasks[cover.task].roles]
         found: list[TestLink] = []
-        cited = criterion.kind == "scenario" or any(cover.link == "cites" for cover in covers)
+        # A success criterion is an outcome: a test that has its words says little of it.
+        cited = criterion.kind != "requirement" or any(cover.link == "cites" for cover in covers)
         for case in self.run.tests:
             link = self._link(criterion, case, made, testers)
             if not cited and (link is None or link.link not in SHOWS):

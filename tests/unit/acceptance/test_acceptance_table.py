@@ -239,3 +239,9 @@ def test_ids_that_are_given_twice_have_a_row_each(spec_of: Callable[[str], Any])
 def test_a_specification_without_anything_has_no_rows(spec_of: Callable[[str], Any]) -> None:
     rows = spec_of("# S\n\nJust words.\n").table({})
     assert rows == {} and say([]) == "nothing to show" and set(counts([]).values()) == {0}
+
+
+def test_words_do_not_speak_for_a_success_criterion(world: Any) -> None:
+    source = UNCITED.format(name="users_find_price_within_minute", value="'4.00'")
+    row = world.with_test(source, "test_users_find_price_within_minute")["SC-001"]
+    assert row.tests == [] and row.verdict == "not verifiable here"
