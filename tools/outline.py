@@ -14,11 +14,15 @@ WIDTH = 160
 """Longest value of a constant, or default, that is shown in full."""
 
 
-def signatures(path: Path) -> str:
+def signatures(path: Path, *, told: bool = False) -> str:
     """What a Python module offers, as stub-like text.
 
     Imports (but for the standard library's), constants, classes and functions, each with decorators, annotations,
     defaults and the first line of its docstring. A module with a syntax error gives what its lines show.
+
+    Args:
+        path: The module.
+        told: Give the docstrings of decorated functions whole: what a component reads and writes stands nowhere else.
 
     Raises:
         ToolFailure: The file cannot be read.
@@ -35,34 +39,38 @@ def signatures(path: Path) -> str:
     lines = []
     if summary := _summary(tree):
         lines.append(f'"""{summary}"""')
-    lines += _body(tree.body, "")
+    lines += _body(tree.body, "", told)
     return "\n".join(lines)
 
 
-def _body(statements: list[ast.stmt], indent: str) -> Iterator[str]:
+def _body(statements: list[ast.stmt], indent: str, told: bool = False) -> Iterator[str]:
     for node in statements:
         if isinstance(node, ast.Import | ast.ImportFrom):
             if not _from_stdlib(node):
                 yield indent + ast.unparse(node)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _function(node, indent)
+            yield from _function(node, indent, told)
         elif isinstance(node, ast.ClassDef):
             yield from _class(node, indent)
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             yield indent + _assignment(node)
         elif isinstance(node, ast.If | ast.Try | ast.With) and not _is_main(node):
             for part in ("body", "orelse", "finalbody"):
-                yield from _body(getattr(node, part, []), indent)
+                yield from _body(getattr(node, part, []), indent, told)
 
 
-def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str) -> Iterator[str]:
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str, told: bool) -> Iterator[str]:
     for decorator in node.decorator_list:
         yield f"{indent}@{ast.unparse(decorator)}"
     word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     summary = _summary(node)
-    end = f'"""{summary}"""' if summary else "..."
-    yield f"{indent}{word} {node.name}({ast.unparse(node.args)}){returns}: {end}"
+    text = (ast.get_docstring(node) or "").strip()
+    whole = told and node.decorator_list and "\n" in text and not set(text) & {"\\", '"'}
+    end = "" if whole else f' """{summary}"""' if summary else " ..."
+    yield f"{indent}{word} {node.name}({ast.unparse(node.args)}){returns}:{end}"
+    if whole:
+        yield from (f"{indent}    {line}".rstrip() for line in f'"""{text}\n"""'.splitlines())
 
 
 def _class(node: ast.ClassDef, indent: str) -> Iterator[str]:

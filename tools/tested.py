@@ -102,7 +102,9 @@ class _Finder:
                 modules |= {alias.asname or alias.name: alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 for alias in node.names:
-                    if self.module(f"{node.module}.{alias.name}"):
+                    # `components/clean.py` with `clean` in it: what the package hands on hides the module of that name.
+                    handed = self.defined(node.module, alias.name)
+                    if not handed and self.module(f"{node.module}.{alias.name}"):
                         modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
                     else:
                         direct[alias.asname or alias.name] = (node.module, alias.name)

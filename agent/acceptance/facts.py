@@ -253,8 +253,8 @@ def shown_words(words: Iterable[str], text: str) -> list[str]:
 
 
 def stem(word: str) -> str:
-    """Cuts the commonest English endings, so that `orders` is `order` and `sorted` is `sort`."""
+    """Cuts the commonest English endings, so that `orders` is `order`, and `merge` is `merged`."""
     for ending in ("ings", "ing", "ies", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
             return word[: -len(ending)] + ("y" if ending == "ies" else "")
-    return word
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word

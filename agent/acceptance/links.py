@@ -47,8 +47,12 @@ class Linker:
         made = [cover for cover in covers if not self.is_tests(cover.task)]
         testers = [cover for cover in covers if "tests" in self.tasks[cover.task].roles]
         found: list[TestLink] = []
+        # A success criterion is an outcome: a test that has its words says little of it.
+        cited = criterion.kind != "requirement" or any(cover.link == "cites" for cover in covers)
         for case in self.run.tests:
             link = self._link(criterion, case, made, testers)
+            if not cited and (link is None or link.link not in SHOWS):
+                link = self._near(criterion, case) or link
             if link and link.link in SHOWS and not self.facts(case).asserts:
                 link.link = "empty"
             if link:
@@ -98,8 +102,23 @@ class Linker:
                 continue
             if cover.link == "cites":
                 return link("task", f"{cover.task}, uses {name}")
-            shared = self.shared_words(criterion, facts)
+            shared = self.shared_words(criterion, facts) if criterion.kind == "scenario" else []
             return link("words", ", ".join(shared)) if shared else link("story", cover.task)
+        return None
+
+    def _near(self, criterion: Criterion, case: TestCase) -> TestLink | None:
+        """A test of the feature that speaks of a requirement which no task cites."""
+        facts = self.facts(case)
+        shared = self.shared_words(criterion, facts) if facts.asserts else []
+        if not shared:
+            return None
+        every = [Cover(task=key, link="works-on") for key in self.tasks]
+        made = [cover for cover in every if not self.is_tests(cover.task)]
+        for cover in every:
+            if case.file in self.test_files(cover.task):
+                tester = self.feature.task(cover.task)
+                if self.used(facts, criterion, made, tester):
+                    return TestLink(nodeid=case.nodeid, outcome=case.outcome, link="near", by=", ".join(shared))
         return None
 
     def test_files(self, key: str) -> set[str]:
@@ -148,14 +167,20 @@ class Linker:
         stories = self.feature.spec.stories if self.feature.spec else []
         return {story.key: [words_of(scenario.text) for scenario in story.scenarios] for story in stories}
 
-    def shared_words(self, criterion: Criterion, facts: TestFacts) -> list[str]:
-        """The words that tell a scenario from its story's others and that a test has too.
+    @cached_property
+    def _requirements(self) -> list[list[str]]:
+        """The words of each requirement."""
+        return [words_of(item.text) for item in self.feature.spec.requirements] if self.feature.spec else []
 
-        Empty if they are too few, or if the test has clearly more of another scenario of the story.
+    def shared_words(self, criterion: Criterion, facts: TestFacts) -> list[str]:
+        """The words that tell a scenario from its story's others, or a requirement from the rest, and that a test has.
+
+        Empty if they are too few, or if the test has clearly more of another of them.
         """
-        if criterion.kind != "scenario":
-            return []
-        others = self._scenarios.get(criterion.story or "", [])
+        if criterion.kind == "scenario":
+            others = self._scenarios.get(criterion.story or "", [])
+        else:
+            others = self._requirements
         words = telling(words_of(criterion.text), others)
         shared = [word for word in words if word in facts.words]
         best = max((part_of(telling(other, others), facts) for other in others), default=0.0)
@@ -166,10 +191,10 @@ class Linker:
 
 def rank(link: TestLink) -> tuple[bool, int]:
     """Tests that show a criterion first; of those linked by words, the ones whose name has most of them."""
-    if link.link != "words":
+    if link.link not in ("words", "near"):
         return link.link not in SHOWS, 0
-    name = words_of(link.nodeid.rpartition("::")[2])
-    return False, -sum(word in name for word in words_of(link.by))
+    name = words_of(link.nodeid.partition("[")[0].rpartition("::")[2])
+    return link.link not in SHOWS, -sum(word in name for word in words_of(link.by))
 
 
 def telling(words: list[str], others: list[list[str]]) -> list[str]:
@@ -195,4 +220,4 @@ def imports_module(facts: TestFacts, path: str) -> bool:
 
 def is_named_file(path: str) -> bool:
     """Whether the bare name of a file tells which it is; `__init__.py` and `tests.yml` may be any."""
-    return is_telling(Path(path).stem) and not Path(path).name.startswith("__")
+    return is_telling(Path(path).stem.replace("-", "_")) and not Path(path).name.startswith("__")

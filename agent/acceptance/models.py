@@ -16,9 +16,10 @@ VERDICTS: tuple[Verdict, ...] = ("met", "partly", "open", "not verifiable here")
 TaskState = Literal["verified", "ticked", "open", "failed", "skipped", "deferred"]
 """`verified`: a commit holds it that the verifier saw pass. `ticked`: only the box in tasks.md says so."""
 
-LinkKind = Literal["named", "file", "task", "words", "story", "unsure", "empty"]
+LinkKind = Literal["named", "file", "task", "words", "story", "near", "unsure", "empty"]
 """How a test is linked: it names the id; its file does; a tests task cites the id, and the test uses what the tasks
-made; (scenarios) the same by the story, and the test shares words or not; it uses nothing that the tasks made; it would
+made; (scenarios) the same by the story, and the test shares words or not; (requirements that no task cites) it shares
+words, and uses what any task made; it uses nothing that the tasks made; it would
 be linked, but asserts nothing."""
 SHOWS: tuple[LinkKind, ...] = ("named", "file", "task", "words")
 """The links that let a passed test show a criterion; the others are only told."""

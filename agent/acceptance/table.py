@@ -46,7 +46,7 @@ def _row(criterion: Criterion, covers: list[Cover], linker: Linker) -> Row:
         tests=tests,
         tasks=[task.key for task in tasks],
         commits=list(dict.fromkeys(task.commit for task in tasks if task.commit)),
-        gap=not covers and not any(test.link in SHOWS for test in tests),
+        gap=not covers and not any(test.link in {*SHOWS, "near"} for test in tests),
     )
 
 
@@ -67,6 +67,9 @@ def _judge(criterion: Criterion, covers: list[Cover], tests: list[TestLink], lin
         return "open", f"{_states(left)}"
     if elsewhere and (elsewhere.never or not passed) and not left and not _by_gates(covers, linker):
         return "not verifiable here", _needs(elsewhere, criterion, covers, passed)
+    near = [test for test in tests if test.link == "near" and test.outcome == "passed"]
+    if near and not passed and not left and (not covers or covers[0].link == "works-on"):
+        return "partly", _nearly(near, criterion)
     if not covers and not passed:
         return "open", NO_TASK
     if left:
@@ -105,6 +108,14 @@ def _shown(passed: list[TestLink], covers: list[Cover]) -> str:
             f"{_many(by_words)} of its story passed with words of it ({', '.join(words)}): a weak link, none names it"
         )
     return ""
+
+
+def _nearly(near: list[TestLink], criterion: Criterion) -> str:
+    """What speaks for a requirement that no task cites."""
+    words = near[0].by.split(", ")[:6]
+    name = f"name {criterion.ref} in a task or a test to have it shown"
+    speak = "speaks" if _many(near) == "1 test" else "speak"
+    return f"no task cites it; {_tests(near)} passed and {speak} of the same ({', '.join(words)}): a weak link; {name}"
 
 
 def _many(tests: list[TestLink]) -> str:

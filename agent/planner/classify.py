@@ -115,11 +115,23 @@ _SAID_IN = re.compile(
 )
 _LEAVES = re.compile(r"(?:\bnot|n't|\bnever|\bwithout)\s+(?:[\w-]+\s+){1,2}$", re.I)
 """`do not change x.py`."""
+_KEEP_OUT = re.compile(
+    r"(?:\bnot|n't|\bnever|\bwithout)\s+(?:chang|touch|modify|edit|alter)(?:e|ing)?\s+(?:the\s+)?(?:file\s+)?$", re.I
+)
+_STAYS = re.compile(
+    r"\s+(?:(?:must|should|shall|to)\s+)?(?:(?:stays?|remains?|be|is)\s+)?(?:left\s+)?"
+    r"(?:unchanged|untouched|unmodified|as (?:it )?is\b|not\s+(?:be\s+)?(?:changed|touched|modified))",
+    re.I,
+)
 _MADE_FOLDER = re.compile(r"(?:^|/)(?:build|dist|out|outputs?|artifacts?|compiled|target|tmp|htmlcov)/$", re.I)
 """Where something ends up that is made by running something."""
 _WRITES = re.compile(
     r"\b(?:in|to|into|at|create|add|update|extend|write|edit|modify|new|under|inside)\s+(?:the\s+|a\s+)?$", re.I
 )
+_UPDATES_PART = re.compile(
+    r"\b(?:update|edit|modify|revise|rewrite|change|adjust|refresh)\s(?:(?!\btests?\b)[^.;:])*\bof\s+(?:the\s+)?$", re.I
+)
+"""`update the usage section of README.md`; but the tests of a module are elsewhere."""
 _JOINS = re.compile(r"^[\s`*,;&()]*(?:and|or|und|plus|,)?[\s`*]*$", re.I)
 _MUST_PASS = re.compile(
     r"^[`*)]*\s+(?:must\s+|should\s+|to\s+|will\s+)?(?:pass(?:es)?|succeeds?|(?:is|are|turns?|goes) green)\b", re.I
@@ -153,13 +165,29 @@ def written_files(task: Task) -> list[str]:
                 line = text[text.rfind("\n", 0, place) + 1 : place]
                 refers = place > len(task.title) and bool(_CHECKS.match(line))
                 refers = refers or bool(_SAID_IN.search(plain) or _LEAVES.search(plain))
-                refers = refers or bool(_REFERS.search(plain) and not _WRITES.search(plain))
+                part = _WRITES.search(plain) or _UPDATES_PART.search(plain)
+                refers = refers or bool(_REFERS.search(plain) and not part)
             end = place + len(path)
             refers = refers or bool(_MUST_PASS.match(text[end : end + 40]))
             last_end, last_refers = end, refers
         if not refers and not is_protected(path) and not _MADE_FOLDER.search(path):
             written.append(path)
-    return [path for path in task.files if path in written]
+    kept = left_alone(task)
+    return [path for path in task.files if path in written and path not in kept]
+
+
+def left_alone(task: Task) -> list[str]:
+    """The files that a task says are to stay as they are: `do not change x.py`, `leave x.py unchanged`."""
+    text = re.sub(r"[`*]", "", "\n".join([task.title, *task.details]))
+    found = []
+    for path in task.files:
+        parts = path.split("/")
+        names = "|".join(re.escape("/".join(parts[cut:])) for cut in range(len(parts)))
+        for match in re.finditer(rf"(?<![\w./-])(?:{names})(?![\w/'’-]|\.\w)", text):
+            if _KEEP_OUT.search(text[: match.start()]) or _STAYS.match(text[match.end() :]):
+                found.append(path)
+                break
+    return found
 
 
 def _find(text: str, path: str) -> int:

@@ -13,9 +13,10 @@ from ...tools.assertions import count_assertions, test_functions
 from ...tools.python_project import own_names
 from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
-from ..planner.classify import written_files
+from ..planner.classify import left_alone, written_files
 from ..planner.paths import own_files, writable_for
 from .asked import asked_parameters, asked_signature, functions_of, parameters_of
+from .asked_settings import asked_settings, has_setting
 from .context import GateContext
 from .honest import tampered, weakened
 from .models import GateResult
@@ -50,6 +51,8 @@ def gate_scope(ctx: GateContext) -> GateResult:
         for path in ctx.changed
         if not any(space.may_write(path) for space in spaces)
     ]
+    kept = set(left_alone(document_task(ctx))) & set(ctx.changed)
+    failures += [f"{path}: the task says that this file stays as it is; put it back" for path in sorted(kept)]
     failures += own_settings(ctx)
     failures += weakened(ctx)
     certain, doubts = tampered(ctx)
@@ -228,7 +231,21 @@ def gate_config(ctx: GateContext) -> GateResult:
     """YAML, TOML and JSON parse; workflows and manifests have the parts that make them one."""
     paths = [path for path in ctx.present if path.endswith(CONFIG)]
     failures = [f"{path}: {problem}" for path in paths for problem in config_problems(ctx.worktree / path, path)]
-    return result("config", failures, f"{len(paths)} files parse")
+    return result("config", failures or missing_settings(ctx, paths), f"{len(paths)} files parse")
+
+
+def missing_settings(ctx: GateContext, paths: list[str]) -> list[str]:
+    """Settings that an infra task gives literally and that no YAML file has, whether it was changed or not."""
+    made = [path for path in paths if path.endswith((".yaml", ".yml"))]
+    if not made or ctx.task.role != "infra" or ctx.task.also:
+        return []
+    others = (path for glob in ("*.yaml", "*.yml") for path in search.files(ctx.worktree, glob))
+    texts = [ctx.read(path) for path in dict.fromkeys([*made, *others])]
+    return [
+        f"{made[0]}: the task asks for `{setting}`, and no file has it"
+        for setting in asked_settings(ctx.task.title)
+        if not has_setting(setting, texts)
+    ]
 
 
 def config_problems(file: Path, path: str) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ...tools import search
 from ..planner.paths import role_of_path
-from .packet import module_of, names_of
+from .packet import module_of
+from .related import names_of
 
 
 def own_imports(root: Path, source: str) -> str:

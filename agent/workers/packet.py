@@ -5,7 +5,6 @@ The packet is the same for both workers; how much of it is shown differs.
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -14,18 +13,22 @@ from pydantic import BaseModel
 from ...tools import search
 from ...tools.pytest_run import find_source_roots
 from ..documents.models import Feature, Story
+from ..planner.classify import written_files
 from ..planner.models import PlannedTask, Role
-from ..planner.paths import role_of_path
+from ..planner.paths import may_write, role_of_path, roles_of, writable_for
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
+from .related import related
 from .scaffold import as_step, components_of
 
 FULL_LINES = 220
-SIBLING_LINES = 80
 CONTEXT_CHARS = 12_000
 """Room for files that the task does not name, some 3000 tokens: what does not fit is outlined, or left out."""
 MOST_ADDED = 30
+MOST_ENTITIES = 6
+MOST_UNCITED, UNCITED_CHARS = 12, 2_000
+"""A list of requirements is short enough to be told as a whole."""
 NEAR = 0.8
 """A second recipe is shown only if it is nearly as close as the first."""
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown", ".json": "json"}
@@ -50,9 +53,11 @@ class Packet(BaseModel):
     story: Story | None = None
     requirements: list[str] = []
     edge_cases: list[str] = []
+    entities: list[str] = []
     files: list[ShownFile] = []
     recipes: list[Recipe] = []
     scope: str = ""
+    rest: str = ""
     words: str = ""
     project: Project = Project()
     tree: str = ""
@@ -71,8 +76,9 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     """
     task, feature = job.task, job.feature
     document = feature.task(task.id)
-    requirements = requirements_of(feature, task)
-    text = " ".join([task.title, *document.details, *task.files, *([] if brief else requirements)])
+    requirements = requirements_of(feature, task, brief)
+    cited = requirements_of(feature, task, True)
+    text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
     return Packet(
         task=task,
         role=role,
@@ -80,9 +86,11 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         story=story_of(feature, task),
         requirements=requirements,
         edge_cases=edge_cases_of(feature, role) if not brief else [],
+        entities=entities_of(feature, role) if not brief else [],
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
-        scope=scope_of(task, role),
+        scope=scope_of(job, role),
+        rest=rest_of(task, role),
         words=job.words,
         project=project_of(feature) if not brief else Project(),
         tree=job.tree,
@@ -106,10 +114,20 @@ SCOPES: dict[Role, str] = {
 }
 
 
-def scope_of(task: PlannedTask, role: Role) -> str:
+def scope_of(job: Job, role: Role) -> str:
     """In words, what the role may write."""
-    files = ", ".join(task_files_for(task, role))
+    files = ", ".join(writes_of(job, role))
     return f"{files} ({SCOPES[role]})" if files else SCOPES[role]
+
+
+def rest_of(task: PlannedTask, role: Role) -> str:
+    """In words, what of the task another role does; empty if it is this one's alone."""
+    parts = []
+    for other in roles_of(task):
+        files = ", ".join(task_files_for(task, other))
+        if other != role:
+            parts.append(f"{other} ({files})" if files else other)
+    return " and ".join(parts)
 
 
 def task_files_for(task: PlannedTask, role: Role) -> list[str]:
@@ -119,6 +137,39 @@ def task_files_for(task: PlannedTask, role: Role) -> list[str]:
     return [path for path in task.files if role_of_path(path) == role]
 
 
+def writes_of(job: Job, role: Role) -> list[str]:
+    """The files that this role is to write: not those a task only refers to, and not those of another role."""
+    task, document = job.task, job.feature.task(job.task.id)
+    meant = set(written_files(document)) or set(task.files)
+    paths = writable_for(task, role)
+    own = [path for path in task_files_for(task, role) if path in meant and may_write(paths, path)]
+    return [*own, *(path for path in handed_on(job, role) if path not in own)]
+
+
+def handed_on(job: Job, role: Role) -> list[str]:
+    """The `__init__.py` beside its modules, where a task says that what it makes is exported."""
+    text = " ".join([job.task.title, *job.feature.task(job.task.id).details])
+    if role != "code" or not re.search(r"\b(?:re-?)?export(?:s|ed)?\b", text, re.I):
+        return []
+    modules = [path for path in job.task.files if path.endswith(".py") and role_of_path(path) == "code"]
+    beside = dict.fromkeys((Path(path).parent / "__init__.py").as_posix() for path in modules)
+    there = [path for path in beside if path not in modules and (job.worktree / path).is_file()]
+    # An empty one is a package that hands nothing on, unless there is no other.
+    return [path for path in there if (job.worktree / path).stat().st_size] or there
+
+
+def of_named_tasks(job: Job, role: Role) -> list[str]:
+    """Files of this role that the tasks which a title names have made: `update the check of T006`."""
+    found: dict[str, None] = {}
+    needed = job.feature.task(job.task.id).depends_on
+    for other in job.feature.tasks.tasks:
+        if not other.id or other.id == job.task.id or other.id in needed:
+            continue
+        if re.search(rf"\b{re.escape(other.id)}\b", job.task.title):
+            found |= dict.fromkeys(path for path in other.files if role_of_path(path) == role)
+    return [path for path in found if (job.worktree / path).is_file()]
+
+
 def story_of(feature: Feature, task: PlannedTask) -> Story | None:
     """The user story of the task."""
     if not feature.spec or not task.story:
@@ -126,8 +177,12 @@ def story_of(feature: Feature, task: PlannedTask) -> Story | None:
     return next((story for story in feature.spec.stories if story.key == task.story), None)
 
 
-def requirements_of(feature: Feature, task: PlannedTask) -> list[str]:
-    """The requirements it cites; with none cited, those that name its files or symbols."""
+def requirements_of(feature: Feature, task: PlannedTask, brief: bool = False) -> list[str]:
+    """The requirements it cites; with none cited, those that name its files or symbols.
+
+    Where no task of the feature cites any, the documents do not say which belong to which task: then a short list of
+    requirements is told as a whole, unless it must be brief.
+    """
     if not feature.spec:
         return []
     spec = feature.spec
@@ -136,6 +191,11 @@ def requirements_of(feature: Feature, task: PlannedTask) -> list[str]:
     if not found:
         names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
         found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
+        ids = {item.id for item in known}
+        cited = any(ids & set(other.refs) for other in feature.tasks.tasks)
+        short = len(spec.requirements) <= MOST_UNCITED and sum(len(i.text) for i in spec.requirements) <= UNCITED_CHARS
+        if short and not cited and not brief:
+            return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
     return [f"{item.id}: {item.text}" for item in found[:8]]
 
 
@@ -144,19 +204,25 @@ def edge_cases_of(feature: Feature, role: Role) -> list[str]:
     return [note.text for note in feature.spec.edge_cases[:5]] if feature.spec and role in ("code", "tests") else []
 
 
+def entities_of(feature: Feature, role: Role) -> list[str]:
+    """The key entities of the feature: what its files and records hold."""
+    return [note.text for note in feature.spec.entities[:MOST_ENTITIES]] if feature.spec and role != "infra" else []
+
+
 def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:
     """Named files in full, what they stand on as signatures, and for tests one test as a model."""
-    named = list(dict.fromkeys(job.task.files))
+    named = list(dict.fromkeys([*job.task.files, *handed_on(job, role), *of_named_tasks(job, role)]))
     shown = [show(job.worktree, path) for path in named]
     have = set(named)
     room = CONTEXT_CHARS
+    told = role != "infra" and not brief
     wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", job.task.title, re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
-        file = (wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole)
+        file = (wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole, told=told)
         if not brief and whole and len(file.text) > room:
-            file = show(job.worktree, path, whole=False)
+            file = show(job.worktree, path, whole=False, told=True)
         if not brief and len(file.text) > room:
             continue
         have.add(path)
@@ -183,8 +249,15 @@ def module_of(root: Path, path: str) -> str:
     return ".".join(relative.parts[:-1] if relative.name == "__init__" else relative.parts)
 
 
-def show(root: Path, path: str, *, whole: bool = True) -> ShownFile:
-    """One file; a long one, or one that is only context, as signatures."""
+def show(root: Path, path: str, *, whole: bool = True, told: bool = False) -> ShownFile:
+    """One file; a long one, or one that is only context, as signatures.
+
+    Args:
+        root: The repository.
+        path: The file, from there.
+        whole: Show all of it unless it is long.
+        told: Add to signatures what components say of themselves.
+    """
     file = root / path
     language = LANGUAGES.get(file.suffix, "")
     if not file.exists():
@@ -200,96 +273,8 @@ def show(root: Path, path: str, *, whole: bool = True) -> ShownFile:
     if whole and lines <= FULL_LINES:
         return ShownFile(path=path, text=text, language=language)
     if file.suffix == ".py":
-        return ShownFile(path=path, note=" (signatures)", text=search.signatures(file), language=language, whole=False)
+        return ShownFile(
+            path=path, note=" (signatures)", text=search.signatures(file, told=told), language=language, whole=False
+        )
     head = "\n".join(text.splitlines()[:60])
     return ShownFile(path=path, note=f" (first 60 of {lines} lines)", text=head, language=language, whole=False)
-
-
-def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]:
-    """Files near to the task, most useful first, each with whether to show it whole.
-
-    A tests task gets the smallest test file there is: how this project tests, and with which data.
-    """
-    root, task = job.worktree, job.task
-    files = listing(root)
-    code = [
-        path
-        for path in files
-        if path.endswith(".py") and role_of_path(path) == "code" and Path(path).name != "__init__.py"
-    ]
-    words = speaks_of(job)
-    siblings = {str(Path(path).parent) for path in task.files}
-    named = [path for path in code if names_of(root / path) & words or Path(path).stem in words]
-    imports = [path for name in [*task.files, *named] for path in imported(root, name, code)]
-    near = [path for path in code if str(Path(path).parent) in siblings]
-    whole = role in ("tests", "docs")
-    result = [(path, whole) for path in named]
-    # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
-    told = role == "docs" and not brief
-    result += [
-        (path, told and path in imports and length(root / path) <= SIBLING_LINES)
-        for path in [*imports, *([] if brief else near)]
-        if path not in named
-    ]
-    if role == "code" and not brief:
-        result = with_model(root, task, near, result)
-    if role == "tests":
-        tests = [path for path in files if role_of_path(path) == "tests" and Path(path).name.startswith("test_")]
-        tests.sort(key=lambda path: (root / path).stat().st_size)
-        result[2:2] = [(path, True) for path in tests[:1]]
-    if role in ("docs", "infra"):
-        context = ("README.md",) if told else ("README.md", "pyproject.toml")
-        result += [(path, True) for path in files if path in context]
-    return list(dict.fromkeys(result))
-
-
-def with_model(root: Path, task: PlannedTask, near: list[str], shown: list[tuple[str, bool]]) -> list[tuple[str, bool]]:
-    """Add one short neighbour in full where a module is to be made: how this project writes such a module."""
-    if all((root / path).exists() for path in task.files):
-        return shown
-    wanted = next((kind for kind in ("component", "pipeline") if re.search(rf"\b{kind}s?\b", task.title, re.I)), "")
-    ranks = {}
-    for path in near:
-        text = (root / path).read_bytes().decode("utf-8", "replace")
-        same = bool(re.search(rf"^@(\w+\.)*(container_)?{wanted}\b", text, re.M)) if wanted else True
-        if 0 < text.count("\n") <= SIBLING_LINES:
-            ranks[path] = (not same, text.count("\n"))
-    model = min(ranks, key=lambda path: ranks[path], default=None)
-    return shown if model is None else [(model, True), *(item for item in shown if item[0] != model)]
-
-
-def length(file: Path) -> int:
-    """Lines of a file."""
-    return file.read_bytes().count(b"\n")
-
-
-def speaks_of(job: Job) -> set[str]:
-    """The words of a task that may be names of modules and functions; test_x.py speaks of x."""
-    document = job.feature.task(job.task.id)
-    words = set(re.findall(r"\w+", " ".join([job.task.title, *document.details, *job.task.files, *document.symbols])))
-    stems = {Path(path).stem for path in job.task.files}
-    return words | stems | {stem.removeprefix("test_").removesuffix("_test") for stem in stems}
-
-
-def names_of(file: Path) -> set[str]:
-    """Names a module defines at its top."""
-    try:
-        body = ast.parse(file.read_bytes()).body
-    except (SyntaxError, ValueError):
-        return set()
-    return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)}
-
-
-def imported(root: Path, path: str, code: list[str]) -> list[str]:
-    """Modules of the project that an existing file imports."""
-    file = root / path
-    if file.suffix != ".py" or not file.is_file():
-        return []
-    try:
-        nodes = list(ast.walk(ast.parse(file.read_bytes())))
-    except (SyntaxError, ValueError):
-        return []
-    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    tails = tuple(module.replace(".", "/") + ".py" for module in modules)
-    return [other for other in code if other.endswith(tails)] if tails else []

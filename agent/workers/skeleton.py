@@ -12,8 +12,9 @@ from ...tools import search
 from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
-from .packet import module_of, names_of, speaks_of
+from .packet import module_of
 from .pages import page_head
+from .related import names_of, speaks_of
 from .scaffold import compile_helper, components_of, find_component, run_helper
 
 Subjects = dict[str, tuple[str, list[str]]]

@@ -49,6 +49,7 @@ class TaskState(TypedDict, total=False):
     again: bool
     same: int
     stop: str
+    said: str
     over_budget: bool
 
 
@@ -121,13 +122,13 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         if same == SAME_OTHER_WORKER and not run.worker.fresh_tree:
             # From a fresh start it failed in the same way: whole files without tools are another way of working.
             lane.session = DraftWorker(run.handle, run.worker.attempts).open(lane.job(task, base))
-    useless, over = "", False
+    useless, over, said = "", False, ""
     try:
         with with_model(lane):
             run.ledger.begin_attempt()
             run.emit(AttemptStarted(task=task.id, attempt=attempt, of=run.worker.attempts))
             with working_on(task.id):
-                lane.session.attempt(attempt, feedback)
+                said = lane.session.attempt(attempt, feedback)
     except ToolFailure as error:
         useless = redact(str(error))
     except BudgetExceeded as error:
@@ -137,6 +138,7 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         useless, over = error.what, True
     return {
         "stop": useless if over else "",
+        "said": " ".join(redact(said).split())[:300],
         "over_budget": over,
         "same": same,
         "feedback": feedback.model_dump(mode="json") if feedback else None,
@@ -237,7 +239,7 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
                 task=task.id,
                 outcome="failed",
                 attempts=state["attempt"],
-                why=why_failed(state),
+                why=why_failed(state) + told_by(task, state),
                 over_budget=state.get("over_budget", False),
                 patch=patch,
                 seconds=seconds,
@@ -281,6 +283,12 @@ def begin_again(lane: Lane, task: PlannedTask, why: str) -> TaskState:
         "same": 0,
         "stop": "",
     }
+
+
+def told_by(task: PlannedTask, state: TaskState) -> str:
+    """What the author of refused tests said last: they may be right and the code wrong, which no gate can tell."""
+    said = state.get("said", "")
+    return f"; its worker said: {said}" if said and task.role == "tests" and not state.get("stop") else ""
 
 
 def why_failed(state: TaskState) -> str:

@@ -61,6 +61,13 @@ def test_the_code_role_may_write_code_only(scene: MakeScene, path: str) -> None:
     refused(here.judge({**DOUBLE, path: before + "\n# more\n"}, "scope", "files"), "scope", path, "code role")
 
 
+def test_a_file_that_the_task_says_to_leave_stays(scene: MakeScene) -> None:
+    here = scene(f"{CODE}; do not change `shop/price.py`")
+    price = (here.worktree / "shop/price.py").read_text() + "\n# more\n"
+    refused(here.judge({**DOUBLE, "shop/price.py": price}, "scope"), "scope", "shop/price.py", "stays as it is")
+    accepted(here.judge({**DOUBLE, "shop/price.py": price.replace("\n# more\n", "")}, "scope"))
+
+
 def test_the_tests_role_may_not_write_code(scene: MakeScene) -> None:
     verdict = scene(TESTS).judge({"shop/price.py": "def single(price):\n    return 2\n"}, "scope")
     refused(verdict, "scope", "shop/price.py")
@@ -179,6 +186,21 @@ WORKFLOW = "on: push\njobs:\n  tests:\n    runs-on: ubuntu-latest\n    steps:\n 
 )
 def test_broken_configuration_is_refused(scene: MakeScene, path: str, text: str, word: str) -> None:
     refused(scene(INFRA).judge({path: text}, "config"), "config", path, word)
+
+
+def test_a_setting_that_the_task_gives_literally_must_be_there(scene: MakeScene) -> None:
+    here = scene("- [ ] T001 Add deploy/night.yaml: CronJob with schedule `0 2 * * *` and `concurrencyPolicy: Forbid`")
+    text = (
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: night}\n"
+        "spec:\n  schedule: 0 2 * * *\n  concurrencyPolicy: Forbid\n"
+        "  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, "
+        "containers: [{name: night, image: 'python:3.11.9'}]}}}}\n"
+    )
+    accepted(here.judge({"deploy/night.yaml": text}, "config"))
+    wrong = text.replace("Forbid", "Allow")
+    refused(
+        here.judge({"deploy/night.yaml": wrong}, "config"), "config", "deploy/night.yaml", "concurrencyPolicy: Forbid"
+    )
 
 
 def test_a_sound_workflow_passes(scene: MakeScene) -> None:

@@ -203,6 +203,19 @@ def test_a_task_that_never_passes_is_left_open_and_its_work_is_kept(world: MakeW
     assert "shop/double.py" not in git(here.root, "ls-tree", "-r", "--name-only", BRANCH)
 
 
+def test_what_the_author_of_refused_tests_says_is_told(world: MakeWorld) -> None:
+    here = world()
+    three = (DOUBLE[0], "def double(price):\n    return 3 * price\n")
+    said = calls(("finish", {"summary": "double() in shop/double.py\ngives 3 * price, FR-001 demands 2 * price"}))
+    assert here.run(write(three), write(TEST), said, tasks=["T001", "T002"]) == 1
+    assert here.outcomes() == {"T001": "verified", "T002": "failed"}
+    failed = next(event for event in here.events if isinstance(event, TaskFinished) and event.task == "T002")
+    assert failed.why.endswith(
+        "; its worker said: double() in shop/double.py gives 3 * price, FR-001 demands 2 * price"
+    )
+    assert "FR-001 demands 2 * price" in (here.records()[0] / "report.md").read_text()
+
+
 def test_a_second_attempt_may_mend_the_first(world: MakeWorld) -> None:
     here = world()
     assert here.run(write(WRONG), write(DOUBLE), tasks=["T001"]) == 0

@@ -119,6 +119,49 @@ def test_a_requirement_without_task_is_a_gap(world: Any) -> None:
     assert "named by no task" in say(rows.values())
 
 
+UNCITED = "from shop.double import double\n\n\ndef test_{name}():\n    assert f'{{double(2):.2f}}' == {value}\n"
+
+
+@pytest.mark.parametrize(("outcome", "verdict"), [("passed", "partly"), ("failed", "open"), ("skipped", "open")])
+def test_a_test_that_speaks_of_an_uncited_requirement_is_a_weak_link(world: Any, outcome: str, verdict: str) -> None:
+    source = UNCITED.format(name="prints_two_decimals", value="'4.00'")
+    row = world.with_test(source, "test_prints_two_decimals", outcome=outcome)["FR-003"]
+    assert row.verdict == verdict and row.tasks == [] and row.shown_by == []
+    if verdict == "partly":
+        assert "test_prints_two_decimals passed and speaks of the same" in row.reason
+        assert "weak link; name FR-003" in row.reason and not row.gap
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        UNCITED.format(name="rounds", value="'4.00'"),
+        "def test_prints_two_decimals():\n    assert f'{2:.2f}' == '2.00'\n",
+        "from shop.double import double\n\n\ndef test_prints_two_decimals():\n    double(2)\n",
+    ],
+    ids=["other words", "nothing of the feature", "no assertion"],
+)
+def test_less_than_that_is_no_link(world: Any, source: str) -> None:
+    name = source.partition("def ")[2].partition("(")[0]
+    assert world.with_test(source, name)["FR-003"].verdict == "open"
+
+
+def test_words_do_not_stand_for_a_task_that_cites(world: Any) -> None:
+    world.states["T003"] = "open"
+    source = "from shop.double import double\n\n\ndef test_page_describes_prices():\n    assert double(2) == 4\n"
+    assert world.with_test(source, "test_page_describes_prices")["FR-002"].verdict == "open"
+
+
+def test_the_name_of_a_test_ranks_it_and_its_parameters_do_not(world: Any) -> None:
+    source = (
+        "import pytest\nfrom shop.double import double\n\n\n@pytest.mark.parametrize('n', ['shows'])\n"
+        "def test_other(n):\n    price = 'price doubled shows 4'\n    assert price and double(2) == 4\n\n\n"
+        "def test_shows():\n    price = 'price doubled shows 4'\n    assert price and double(2) == 4\n"
+    )
+    row = world.with_test(source, "test_other[shop-shows-4-price]", "test_shows")["US1/AS1"]
+    assert row.tests[0].nodeid.endswith("test_shows")
+
+
 def test_a_shared_name_is_a_weak_link_and_says_so(world: Any) -> None:
     row = world.table({})["FR-004"]
     assert (row.verdict, row.tasks, row.gap) == ("partly", ["T004"], False)
@@ -196,3 +239,9 @@ def test_ids_that_are_given_twice_have_a_row_each(spec_of: Callable[[str], Any])
 def test_a_specification_without_anything_has_no_rows(spec_of: Callable[[str], Any]) -> None:
     rows = spec_of("# S\n\nJust words.\n").table({})
     assert rows == {} and say([]) == "nothing to show" and set(counts([]).values()) == {0}
+
+
+def test_words_do_not_speak_for_a_success_criterion(world: Any) -> None:
+    source = UNCITED.format(name="users_find_price_within_minute", value="'4.00'")
+    row = world.with_test(source, "test_users_find_price_within_minute")["SC-001"]
+    assert row.tests == [] and row.verdict == "not verifiable here"

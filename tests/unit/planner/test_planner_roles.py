@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kfpilot.agent.documents.models import Feature, Task, TaskList
-from kfpilot.agent.planner.classify import classify, gates_for, role_is_clear, written_files
+from kfpilot.agent.planner.classify import classify, gates_for, left_alone, role_is_clear, written_files
 from kfpilot.agent.planner.models import PlannedTask, Role
 from kfpilot.agent.planner.paths import ROLE_PATHS, may_write, own_files, role_of_path, writable_for
 
@@ -150,6 +150,38 @@ def test_what_a_task_refers_to_is_not_what_it_writes() -> None:
         " build/; do not change pipelines/main.py, and run all of pipelines/ except pipelines/old.py"
     )
     assert written_files(task) == ["pipelines/watch.py"]
+    task = make_task("Write docs/watch.md and update the usage section of README.md")
+    assert written_files(task) == ["docs/watch.md", "README.md"]
+    task = make_task("Update the tests of components/a.py in tests/test_a.py")
+    assert written_files(task) == ["tests/test_a.py"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "same block as pipelines/main.py; do not change `pipelines/main.py`",
+        "Create pipelines/watch.py without touching the file pipelines/main.py",
+        "leave pipelines/main.py unchanged",
+        "pipelines/main.py stays as it is",
+        "`pipelines/main.py` must not be changed.",
+    ],
+)
+def test_a_file_that_is_to_stay_is_left_alone(said: str) -> None:
+    assert left_alone(make_task(said)) == ["pipelines/main.py"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Do not change the signature of pipelines/main.py",
+        "Change pipelines/main.py, do not edit pipelines/main.py.bak",
+        "pipelines/main.py must not import pipelines/old.py",
+        "Do not change pipelines/main.py's interface",
+        "Update pipelines/main.py where it is not changed yet",
+    ],
+)
+def test_other_words_forbid_no_file(said: str) -> None:
+    assert "pipelines/main.py" not in left_alone(make_task(said))
 
 
 def test_a_named_file_opens_for_its_role_but_never_across_code_and_tests() -> None:

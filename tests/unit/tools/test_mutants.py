@@ -100,3 +100,17 @@ def test_the_functions_that_tests_are_about_are_found(tmp_path: Path) -> None:
         ("shop/price.py", "Cart", []),
         ("shop/other.py", "unused", []),
     ]
+
+
+@pytest.mark.parametrize("init", ["from shop.clean import clean\n", "from .clean import clean\n"])
+def test_a_function_named_as_its_module_is_the_function_that_the_package_hands_on(tmp_path: Path, init: str) -> None:
+    for path, text in {
+        "shop/__init__.py": init,
+        "shop/clean.py": "def clean(rows):\n    return rows\n",
+        "tests/test_clean.py": "from shop import clean\n\n\ndef test_a():\n    assert clean([]) == []\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    assert [(item.path, item.name) for item in find_targets(tmp_path, [tmp_path], ["tests/test_clean.py"])] == [
+        ("shop/clean.py", "clean")
+    ]

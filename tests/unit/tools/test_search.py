@@ -227,6 +227,15 @@ import pandas'''
 
         assert ast.get_docstring(ast.parse(search.signatures(tmp_path / "m.py")).body[0]) == 'Match \\d and say "x"'
 
+    def test_components_may_be_told_with_all_they_say_of_themselves(self, tmp_path: Path) -> None:
+        text = "Count rows.\n\n    Args:\n        table: CSV with the column id.\n    "
+        source = f'@dsl.component\ndef count(table):\n    """{text}"""\n\n\ndef plain():\n    """{text}"""\n'
+        (tmp_path / "m.py").write_text(source, encoding="utf-8")
+        count, plain = ast.parse(search.signatures(tmp_path / "m.py", told=True)).body
+        assert ast.get_docstring(count) == "Count rows.\n\nArgs:\n    table: CSV with the column id."
+        assert ast.get_docstring(plain) == "Count rows."
+        assert "column id" not in search.signatures(tmp_path / "m.py")
+
     def test_a_missing_file_is_said(self, tmp_path: Path) -> None:
         with pytest.raises(ToolFailure, match="cannot be read"):
             search.signatures(tmp_path / "none.py")
