@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -63,6 +64,9 @@ KEPT = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_E
 """Of the caller's GIT_* variables only these get through: GIT_DIR, GIT_INDEX_FILE and the like (set when we are called
 from a hook) would turn every command to another repository or another index."""
 
+LOOK_AGAIN = 2.0
+"""Seconds of one wait for git's answer; then the next one begins."""
+
 KEPT_PREFIXES = ("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")
 
 
@@ -106,16 +110,32 @@ def attempt(
     for setting in (*CONFIG, *(() if has_lfs() else WITHOUT_LFS), *((WHOLE,) if is_own(where) else ())):
         command += ["-c", setting]
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             [*command, *arguments],
             cwd=where,
             env=environment(env),
-            input=data if data is not None else b"",
-            capture_output=True,
-            check=False,
+            stdin=subprocess.PIPE if data else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
     except FileNotFoundError:
         raise ToolFailure("git is not installed, or not on the PATH. Install git 2.31 or later.") from None
+    with process:
+        try:
+            out, err = process.communicate(data) if data else _answer(process)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def _answer(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What a process says until its end, however long that takes."""
+    while True:
+        # Not one wait without an end: seen on a virtual machine under load, where a run that was told to stop slept on
+        # a pipe that nobody held open any more. Who looks again finds it closed.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=LOOK_AGAIN)
 
 
 def git(where: Path, *arguments: str, data: bytes | None = None, env: Mapping[str, str] | None = None) -> bytes:

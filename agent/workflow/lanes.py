@@ -21,6 +21,9 @@ from .stopping import Stopped, kill_children
 PATIENCE = 3.0
 """Seconds that the threads of an interrupted run get to notice that it is over."""
 
+LOOK_AGAIN = 1.0
+"""Seconds of one wait for the threads; a signal that came meanwhile is seen at its end at the latest."""
+
 AHEAD = 1
 """For each task at the model so many may have their gates run, or wait for their turn to land."""
 
@@ -74,7 +77,10 @@ def work_tasks(run: Run, work: Work) -> None:
                 thread.start()
             if not threads:
                 break
-            lane, key, what = said.get()
+            try:
+                lane, key, what = said.get(timeout=LOOK_AGAIN)
+            except queue.Empty:
+                continue
             if what == "works":
                 busy.add(key)
                 continue
