@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+QUICK = "KFPILOT_TEST_COMMAND"
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
     r"(?:<!-- not run: (?P<why>.+?) -->\n)?^```(?P<kind>bash|sh|console)\n(?P<text>.*?)^```$", re.M | re.S
@@ -68,7 +69,8 @@ def differs(output: str, expected: Sequence[str]) -> str | None:
 
 def shell(command: str, cwd: Path, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The command as a newcomer would type it, with nothing configured but what `more` says."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI_", "KFPILOT_", "GIT_"))}
+    foreign = ("OPENAI_", "KFPILOT_", "GIT_")
+    env = {key: value for key, value in os.environ.items() if key == QUICK or not key.startswith(foreign)}
     env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", "")])
     env |= {"KFPILOT_CACHE_DIR": str(cwd.parent / "cache"), **(more or {})}
     return subprocess.run(["bash", "-c", command], cwd=cwd, env=env, capture_output=True, text=True, timeout=300)

@@ -20,6 +20,7 @@ from kfpilot.agent.models.wire import rough_tokens
 
 pytestmark = pytest.mark.e2e
 
+QUICK = "KFPILOT_TEST_COMMAND"
 ROOT = Path(__file__).parents[2]
 RECORD = Path(__file__).parent / "records" / "daily_summary.jsonl"
 IDS = [f"T00{number}" for number in range(1, 9)]
@@ -59,7 +60,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "start")
     before = snapshot(root)
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "KFPILOT_", "GIT_"))}
+    foreign = ("OPENAI_", "KFPILOT_", "GIT_")
+    env = {name: value for name, value in os.environ.items() if name == QUICK or not name.startswith(foreign)}
     env |= {"KFPILOT_CACHE_DIR": str(folder / "cache"), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     command = [str(Path(sys.executable).parent / "kfpilot"), "run", "--model", f"replay:{RECORD}", "--plain"]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=150)
