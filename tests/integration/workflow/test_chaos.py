@@ -60,13 +60,11 @@ EVENTS = {
 """Each kind of event, and how many of them at least come in a run."""
 
 QUICK = (
-    "event:gate-finished:3",
     "model:2",
     "before:branch:1",
     "after:branch:2",
     "before:report:1",
     "before:clear:1",
-    "event:task-started:4",
 )
 SEED = 20261125
 TIMES = 12
