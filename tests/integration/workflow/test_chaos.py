@@ -294,7 +294,15 @@ def test_killed_again_and_again(place: Place, undisturbed: dict[str, Any], numbe
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "point", dict.fromkeys([*QUICK, "event:attempt-finished:3", "before:commit:2", "after:tick:3"])
+    "point",
+    [
+        *QUICK,
+        "event:gate-finished:3",
+        "event:task-started:4",
+        "event:attempt-finished:3",
+        "before:commit:2",
+        "after:tick:3",
+    ],
 )
 def test_killed_with_several_tasks_at_work(place: Place, undisturbed: dict[str, Any], point: str) -> None:
     place.go(point, jobs=3)
