@@ -35,6 +35,23 @@ def pytest_configure() -> None:
     os.environ[QUICK] = json.dumps([word for name in NOT_THEIRS for word in ("-p", f"no:{name}")])
 
 
+FEW = 4
+"""From so many cases on a test marked `chaos` tries only some of them in each run of the suite."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the many cases of a test marked `chaos` every third is tried each time; all of them by `make chaos`."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("chaos") and not item.get_closest_marker("slow"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for same in cases.values():
+        for number, item in enumerate(same if len(same) >= FEW else ()):
+            if number % 3:
+                item.add_marker("slow")
+
+
 def is_unit(item: pytest.Item) -> bool:
     return UNIT in item.path.parents
 

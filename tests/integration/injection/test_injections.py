@@ -122,15 +122,7 @@ def state_of(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in files if "python-entrypoints" not in path.parts}
 
 
-def some_often(cases: list[dict[str, Any]]) -> list[Any]:
-    """Every third case is tried in each run of the suite, all of them by `make chaos`."""
-    return [
-        pytest.param(case, id=case["id"], marks=() if number % 3 == 0 else pytest.mark.slow)
-        for number, case in enumerate(cases)
-    ]
-
-
-@pytest.mark.parametrize("case", some_often(TEXTS))
+@pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["id"])
 def test_a_model_that_obeys_does_no_harm(
     case: dict[str, Any],
     scripted_runs: Callable[..., Any],
