@@ -35,7 +35,7 @@ def pytest_configure() -> None:
     os.environ[QUICK] = json.dumps([word for name in NOT_THEIRS for word in ("-p", f"no:{name}")])
 
 
-FEW = 4
+FEW = 6
 """From so many cases on a test marked `chaos` tries only some of them in each run of the suite."""
 
 
