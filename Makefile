@@ -1,7 +1,7 @@
 # Everything this repository does, as commands. Needs Python 3.11+, git and make.
 #
 #   make demo    the example feature, worked by the embedded model, in a scratch copy
-#   make test    the whole test suite: no weights, no network beyond the package index
+#   make test    the test suite: no weights, no network beyond the package index
 #   make check   linters, types, layers, then the tests
 #   make help    the rest
 
@@ -36,7 +36,7 @@ demo: $(STAMP)  ## run the example feature with the embedded model and show the 
 	$(BIN)/kfpilot demo $(ARGS)
 
 # A file stays with one process, which makes its fixtures once; in order, so that the quick unit tests fill up the end.
-test: $(STAMP)  ## the whole suite (make test ARGS="tests/unit -k report" for a part)
+test: $(STAMP)  ## the suite; of the chaos cases every third (make test ARGS="tests/unit -k report" for a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # mypy and import-linter want the import name in the file system: kfpilot/agent, kfpilot/tools, kfpilot/prompts.

@@ -47,19 +47,19 @@ def test_an_environment_shows_its_installation_and_its_editable_projects_and_no_
     for name in ("bin", "lib/python3.12", "lib/python3.12/site-packages"):
         (base / name).mkdir(parents=True)
     (base / "bin/python3.12").write_text("")
-    site = home / "work/.venv/lib/python3.12/site-packages"
+    site = home / "code/.venv/lib/python3.12/site-packages"
     site.mkdir(parents=True)
-    (home / "work/.venv/bin").mkdir()
-    (home / "work/.venv/bin/python").symlink_to(base / "bin/python3.12")
-    (home / "work/.venv/pyvenv.cfg").write_text(f"home = {base}/bin\n")
-    for name in ("work/sister/src", "work/mapped", ".ssh"):
+    (home / "code/.venv/bin").mkdir()
+    (home / "code/.venv/bin/python").symlink_to(base / "bin/python3.12")
+    (home / "code/.venv/pyvenv.cfg").write_text(f"home = {base}/bin\n")
+    for name in ("code/sister/src", "code/mapped", ".ssh"):
         (home / name).mkdir(parents=True)
-    (site / "sister.pth").write_text(f"{home}/work/sister/src\n{home}/.ssh\nimport nothing\n{home}\n")
-    (site / "__editable___x_finder.py").write_text(f"MAPPING: dict[str, str] = {{'x': '{home}/work/mapped'}}\n")
-    shown = interpreter(home / "work/.venv/bin/python")
-    for wanted in (base / "bin", base / "lib", home / "work/.venv/lib", home / "work/sister/src", home / "work/mapped"):
+    (site / "sister.pth").write_text(f"{home}/code/sister/src\n{home}/.ssh\nimport nothing\n{home}\n")
+    (site / "__editable___x_finder.py").write_text(f"MAPPING: dict[str, str] = {{'x': '{home}/code/mapped'}}\n")
+    shown = interpreter(home / "code/.venv/bin/python")
+    for wanted in (base / "bin", base / "lib", home / "code/.venv/lib", home / "code/sister/src", home / "code/mapped"):
         assert str(wanted) in shown
-    assert not [path for path in shown if path in (str(home), str(home / ".ssh"), str(home / "work"), str(base))]
+    assert not [path for path in shown if path in (str(home), str(home / ".ssh"), str(home / "code"), str(base))]
 
 
 def test_a_git_configuration_without_addresses_and_passwords() -> None:
