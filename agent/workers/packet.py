@@ -141,6 +141,7 @@ def writes_of(job: Job, role: Role) -> list[str]:
     """The files that this role is to write: not those a task only refers to, and not those of another role."""
     task, document = job.task, job.feature.task(job.task.id)
     meant = set(written_files(document)) or set(task.files)
+    meant |= {job.handed.fault.file} if job.handed else set()
     paths = writable_for(task, role)
     own = [path for path in task_files_for(task, role) if path in meant and may_write(paths, path)]
     return [*own, *(path for path in handed_on(job, role) if path not in own)]

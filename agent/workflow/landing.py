@@ -124,6 +124,7 @@ def judge_again(
         again = verify(context, on_gate=on_gate, kept=kept)
     if not again.passed:
         raise NewBase([line for gate in again.gates if not gate.passed for line in gate.failures])
+    again.mended = verdict.mended
     if why:
         return again, tests_seen(lane, again, known)
     again.red = verdict.red
@@ -223,4 +224,8 @@ def body_of(task: PlannedTask, verdict: Verdict) -> str:
     """The full title and what each gate saw."""
     seen = "\n".join(f"- {gate.gate}: {gate.summary}" for gate in verdict.gates)
     refs = f"\nFor {', '.join(task.refs)}.\n" if task.refs else ""
-    return f"{task.title}\n{refs}\nVerified on tree {verdict.tree}:\n{seen}"
+    mended = ""
+    if verdict.mended:
+        files = ", ".join(verdict.mended.files)
+        mended = f"\nIts tests found fault with {verdict.mended.fault.text}\nChanged by the code role for it: {files}\n"
+    return f"{task.title}\n{refs}{mended}\nVerified on tree {verdict.tree}:\n{seen}"
