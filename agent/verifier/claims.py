@@ -31,9 +31,9 @@ PLACE = re.compile(r"^(\S+\.py):\d+: ", re.M)
 """A line of the project's own code in a failure; the last one is where it was raised."""
 
 
-def with_code(task: PlannedTask, fault: Fault) -> PlannedTask:
-    """The task as one of tests and code, such as a plan may have from the start, with the gates of both."""
-    files = list(dict.fromkeys([*task.files, path_of(fault)]))
+def with_code(task: PlannedTask, path: str) -> PlannedTask:
+    """The task as one of tests and of that code, such as a plan may have from the start, with the gates of both."""
+    files = list(dict.fromkeys([*task.files, path]))
     both = task.model_copy(update={"also": [*task.also, "code"], "files": files})
     both.gates = gates_for(roles_of(both), own_files(both))
     return both

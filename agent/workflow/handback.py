@@ -14,7 +14,7 @@ from ...tools.git_merge import paths_between
 from ..events import HandedBack
 from ..planner.models import PlannedTask
 from ..planner.paths import may_write, roles_of, writable_for
-from ..verifier.claims import demands, groundless, with_code
+from ..verifier.claims import demands, groundless, path_of, with_code
 from ..verifier.models import Fault, HandBack, Mended, Verdict
 from ..workers.job import Feedback
 from .attempts import TaskState, ask
@@ -34,7 +34,7 @@ def handed_of(state: TaskState) -> HandBack | None:
 def as_handed(task: PlannedTask, state: TaskState) -> PlannedTask:
     """The task with the roles and gates that it has now."""
     handed = handed_of(state)
-    return with_code(task, handed.fault) if handed else task
+    return with_code(task, path_of(handed.fault)) if handed else task
 
 
 def attempts_of(lane: Lane, state: TaskState) -> int:
@@ -77,7 +77,7 @@ def mend(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         if lane.session_task == task.id:
             lane.author = lane.session
         put_judged(lane, base, handed.tree)
-        job = lane.job(with_code(task, handed.fault), base)
+        job = lane.job(with_code(task, path_of(handed.fault)), base)
         job.handed = handed
         lane.session, lane.session_task = lane.run.worker.open(job), key
         feedback = feedback.model_copy(update={"restored": True}) if feedback else None
@@ -95,7 +95,7 @@ def not_mended(lane: Lane, task: PlannedTask, state: TaskState) -> tuple[list[st
     if not changed:
         said = f": {state['said']}" if state.get("said") else ""
         return [f"the code role has changed nothing{said}"], True
-    paths = writable_for(with_code(task, handed.fault), "code")
+    paths = writable_for(with_code(task, path_of(handed.fault)), "code")
     # The roles of the task now are those of both, so its gates alone would let the tests be changed.
     strange = [path for path in sorted(changed) if not may_write(paths, path)]
     return [f"{path}: the code role may not change this file; put it back" for path in strange], False

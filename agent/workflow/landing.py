@@ -15,8 +15,9 @@ from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
 from ..planner.models import PlannedTask
-from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
+from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, MENDED_TRAILER, RUN_TRAILER, TASK_TRAILER
 from ..reports.write import write_whole
+from ..verifier.claims import path_of
 from ..verifier.context import GateContext
 from ..verifier.models import Verdict
 from ..verifier.red_green import due
@@ -190,6 +191,7 @@ def commit_task(lane: Lane, task: PlannedTask, verdict: Verdict, head: str) -> s
             FEATURE_TRAILER: place.feature,
             EVIDENCE_TRAILER: verdict.digest,
             RUN_TRAILER: place.run,
+            **({MENDED_TRAILER: path_of(verdict.mended.fault)} if verdict.mended else {}),
         },
     )
     run.stop.check_halted()

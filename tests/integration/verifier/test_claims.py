@@ -166,7 +166,7 @@ def test_which_failures_speak_of_the_code(scene: Scenes) -> None:
 
 def test_a_task_that_was_handed_back_has_the_gates_of_both_roles(scene: Scenes) -> None:
     task = scene(TASKS, FILES).task()
-    both = with_code(task, Fault(**CLAIM))
+    both = with_code(task, "shop/double.py")
     assert (task.role, task.also, both.role, both.also) == ("tests", [], "tests", ["code"])
     assert set(both.gates) >= {*task.gates, "kfp", "ir", "local", "tests", "mutation"}
     assert both.files == [*task.files, "shop/double.py"] and task.files != both.files

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from kfpilot.agent.cli.verify import verify_command
 from kfpilot.agent.errors import BudgetExceeded, Interrupted
 from kfpilot.agent.models.scripted import calls
 from kfpilot.agent.reports.summarise import summarise
@@ -78,7 +80,9 @@ def roles_asked(here: Any) -> list[str]:
     return found
 
 
-def test_code_that_tests_find_fault_with_is_mended_in_their_commit(shop: Runs) -> None:
+def test_code_that_tests_find_fault_with_is_mended_in_their_commit(
+    shop: Runs, capsys: pytest.CaptureFixture[str]
+) -> None:
     here = shop()
     assert here.run(authored(), code()) == 0
     assert here.model.left == 0 and here.outcomes() == {"T002": "verified"} and here.ticks() == "x"
@@ -92,7 +96,7 @@ def test_code_that_tests_find_fault_with_is_mended_in_their_commit(shop: Runs) -
     message = here.git("log", "-1", "--format=%B", here.branch)
     assert message.startswith("test: ") and "Kfpilot-Task: T002" in message
     assert "found fault with shop/double.py (double): gives 3 * price; FR-001 demands: give 2 * price" in message
-    assert "Changed by the code role for it: shop/double.py" in message
+    assert "Changed by the code role for it: shop/double.py" in message and "Kfpilot-Mended: shop/double.py" in message
     # The gates of both roles were seen to pass, and the evidence says what was mended.
     last = [e.result for e in here.events if e.type == "gate-finished" and e.attempt == 2]
     assert {gate["gate"] for gate in last} >= {"scope", "python", "kfp", "ir", "assertions", "tests", "mutation"}
@@ -111,8 +115,13 @@ def test_code_that_tests_find_fault_with_is_mended_in_their_commit(shop: Runs) -
     assert "### Tests that found fault with code" in report
     assert "mended by the code role, in the commit of the tests: shop/double.py" in report
     assert any("T002: its tests find fault" in i.text for i in summarise(record / "journal.jsonl").issues)
-    # Undo takes both back.
+    # `kfpilot verify` judges the commit by both roles, as it was made.
     here.git("merge", "--quiet", "--ff-only", here.branch)
+    capsys.readouterr()
+    assert verify_command(here.root, ["T002"], json=True) == 0
+    (seen,) = json.loads(capsys.readouterr().out)["tasks"]
+    assert {"scope", "kfp", "mutation"} <= {gate["gate"] for gate in seen["gates"]}
+    # Undo takes both back.
     undo(tools_git.open_repo(here.root), here.cache, "T002")
     assert (here.root / "shop/double.py").read_text() == WRONG
     assert not (here.root / "tests/test_double.py").exists() and here.ticks("main") == " "
@@ -196,6 +205,29 @@ def test_tests_that_wait_for_a_later_task_are_not_handed_back(shop: Runs) -> Non
     assert here.outcomes() == {"T001": "verified", "T002": "verified"}
     assert told(here) == {"T001": "its gates pass on the code as it is"}
     assert here.git("show", f"{here.branch}:shop/double.py") == WRONG
+
+
+def test_mended_code_lands_on_what_came_onto_the_branch_meanwhile(shop: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFPILOT_JOBS", "2")
+    here = shop(WRONG, "- [ ] T001 [US1] Test `single` in tests/test_single.py (FR-001)\n" + TASK)
+    single = "from shop.price import single\n\n\ndef test_one():\n    assert [single(2), single(5)] == [2, 5]\n"
+    begun = threading.Event()
+    turns = {"T002": [authored(), code()]}
+
+    def answer(messages: list[Any]) -> Any:
+        if any("# Task T001" in str(message.content) for message in messages):
+            assert begun.wait(30)
+            return here.write(("tests/test_single.py", single))
+        if len(turns["T002"]) == 1:
+            begun.set()
+        return turns["T002"].pop(0)
+
+    assert here.run(answer, answer, answer) == 0
+    assert here.ticks() == "xx" and end(here).task == "T002" and end(here).mended == ["shop/double.py"]
+    assert here.git("show", f"{here.branch}:shop/double.py") == RIGHT
+    assert "found fault" in here.git("log", "-1", "--format=%B", here.branch)
+    record = next((here.root / ".kfpilot/runs").iterdir())
+    assert json.loads((record / "evidence/T002.json").read_text())["mended"]["files"] == ["shop/double.py"]
 
 
 def test_a_run_that_is_killed_while_the_code_is_mended_goes_on_there(
