@@ -15,6 +15,8 @@ from ..errors import EXIT_NOT_VERIFIED, Interrupted, KfpilotError, ToolFailure
 from ..reports.words import Form
 from .checks import register_checks
 from .common import say
+from .deliver import EPILOG as DELIVER_EXAMPLES
+from .deliver import deliver
 from .model import model_app
 from .nightly import nightly_app
 from .options import Feature, Json, NoColor, Repo, Sandbox, Stories, WordsFile
@@ -165,6 +167,9 @@ def report(
 
     console = console_for(no_color)
     raise typer.Exit(report_command(root_of(repo), console, run, form="json" if json else form, out=out))
+
+
+app.command(epilog=DELIVER_EXAMPLES)(deliver)
 
 
 @app.command(epilog="Examples:  kfpilot status   ·   kfpilot status --json")
