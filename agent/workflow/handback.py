@@ -10,6 +10,7 @@ both roles. Nothing of an attempt that is refused stays in the tree.
 
 from __future__ import annotations
 
+from ...tools import git
 from ...tools.git_merge import paths_between
 from ..events import HandedBack
 from ..planner.models import PlannedTask
@@ -85,20 +86,21 @@ def mend(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         put_judged(lane, base, handed.tree)
     attempt = state["attempt"] + 1
     done = ask(lane, lane.session, task.id, base, attempt, attempts_of(lane, state), feedback)
+    paths = writable_for(with_code(task, path_of(handed.fault)), "code")
+    strange = [path for path in paths_between(lane.worktree, handed.tree, done["tree"]) if not may_write(paths, path)]
+    if strange:
+        # No tool writes these. The task has both roles now, so its gates alone would let the tests be changed.
+        git.restore(lane.worktree, handed.tree, strange)
+        done["tree"] = git.tree_hash(lane.worktree)
     return {**done, "fault": None, "mendings": attempt - handed.attempt}
 
 
-def not_mended(lane: Lane, task: PlannedTask, state: TaskState) -> tuple[list[str], bool]:
-    """What is wrong with an attempt of the code role before any gate looks at it, and whether it is its last word."""
-    handed = HandBack.model_validate(state["handed"])
-    changed = paths_between(lane.worktree, handed.tree, state["tree"])
-    if not changed:
-        said = f": {state['said']}" if state.get("said") else ""
-        return [f"the code role has changed nothing{said}"], True
-    paths = writable_for(with_code(task, path_of(handed.fault)), "code")
-    # The roles of the task now are those of both, so its gates alone would let the tests be changed.
-    strange = [path for path in sorted(changed) if not may_write(paths, path)]
-    return [f"{path}: the code role may not change this file; put it back" for path in strange], False
+def not_agreed(lane: Lane, state: TaskState) -> str:
+    """What the code role says, if it has changed nothing: then it does not agree, and no gate need look."""
+    handed = handed_of(state)
+    if handed is None or paths_between(lane.worktree, handed.tree, state["tree"]):
+        return ""
+    return ": ".join(filter(None, ("the code role has changed nothing", state.get("said"))))
 
 
 def mended(lane: Lane, state: TaskState) -> Mended | None:

@@ -24,7 +24,7 @@ from ..workers.job import Feedback
 from ..workers.same import same_failures
 from .attempts import TaskState, ask, seen_by_gates
 from .clean_record import clean_failure
-from .handback import as_handed, attempts_of, give_back, mend, mended, not_mended, offered
+from .handback import as_handed, attempts_of, give_back, mend, mended, not_agreed, offered
 from .landing import NewBase, land, put_judged
 from .lanes import await_turn
 from .limits import SAME_OTHER_WORKER, stop_for
@@ -118,9 +118,10 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
 def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     """The verifier looks at the worktree; model text has no part in it."""
     run, attempt, now = lane.run, state["attempt"], as_handed(task, state)
-    verdict, failures, last = None, list(state["failures"]), False
-    if not failures and state.get("handed"):
-        failures, last = not_mended(lane, task, state)
+    verdict, failures = None, list(state["failures"])
+    refused = "" if failures else not_agreed(lane, state)
+    if refused:
+        failures = [refused]
     if not failures:
         verdict = seen_by_gates(lane, now, state)
         failures = [line for gate in verdict.gates if not gate.passed for line in gate.failures]
@@ -158,7 +159,7 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     )
     for notice in in_output(task.id, feedback.text):
         run.emit(notice)
-    if state.get("handed") and (last or stop or attempt >= attempts_of(lane, state)):
+    if state.get("handed") and (refused or stop or attempt >= attempts_of(lane, state)):
         return {**give_back(lane, task, state, failures[0]), "findings": findings, "stop": stop}
     return {
         "verdict": None,

@@ -165,7 +165,13 @@ def test_the_code_role_cannot_weaken_the_tests(shop: Runs) -> None:
     conftest = write("shop/conftest.py", "collect_ignore_glob = ['*']\n")
     tried = calls(weak, gone, settings, conftest, ("finish", {"summary": "x"}))
     special = "import sys\n\n\ndef double(price):\n    return 4 if 'pytest' in sys.modules else 3 * price\n"
-    assert here.run(authored(), tried, code(special), code(RIGHT)) == 0
+
+    def beside_the_tools(messages: list[Any]) -> Any:
+        (test,) = (here.cache / "worktrees").glob("*/*/tests/test_double.py")
+        test.write_text("def test_double():\n    assert True\n")
+        return code(RIGHT)
+
+    assert here.run(authored(), tried, code(special), beside_the_tools) == 0
     errors = [str(message.content) for message in here.model.sent[2] if message.type == "tool"]
     assert sum(text.startswith("Error: ") for text in errors) == 4
     assert here.git("show", f"{here.branch}:tests/test_double.py") == TEST
