@@ -119,7 +119,7 @@ def test_the_work_is_on_the_branch_and_its_tests_pass(run: Finished, tmp_path: P
         cwd=tmp_path / "tree", capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     git(run.root, "worktree", "remove", "--force", str(tmp_path / "tree"))
-    assert done.returncode == 0 and "14 passed" in done.stdout, done.stdout
+    assert done.returncode == 0 and "16 passed" in done.stdout, done.stdout
 
 
 def test_the_checkout_is_as_it_was(run: Finished) -> None:
@@ -131,19 +131,19 @@ def test_the_checkout_is_as_it_was(run: Finished) -> None:
 
 def test_the_report_has_the_figures(run: Finished) -> None:
     tests, page = run.report["tests"], (run.record / "report.md").read_text(encoding="utf-8")
-    assert (tests["before"]["passed"], tests["after"]["passed"]) == (2, 14)
+    assert (tests["before"]["passed"], tests["after"]["passed"]) == (2, 16)
     assert tests["coverage_after"] > tests["coverage_before"] > 0
     verdicts = {row["id"]: row["verdict"] for row in run.report["acceptance"]}
     assert {key: verdict for key, verdict in verdicts.items() if key.startswith("FR")} == {
         f"FR-00{number}": "met" for number in range(1, 8)
     }
-    assert "| **FR-001** " in page and "test_select_orders.py::test_keeps_only_the_paid_orders_by_default" in page
+    assert "| **FR-001** " in page and "test_select_orders.py::test_keeps_only_the_paid_order_by_default" in page
     # No task stands for the success criteria: that is told in the plan, in the table and at the end.
     assert verdicts["SC-001"] == "open" and verdicts["SC-002"] == "not verifiable here"
     assert "criterion-without-task" in run.done.stdout and "2 named by no task" in run.done.stdout
     assert "No review: the record holds none" in page
     assert run.report["readiness"]["ready"]
-    assert all(task in page for task in IDS) and "8 model calls" in page and "14 passed" in page
+    assert all(task in page for task in IDS) and "8 model calls" in page and "16 passed" in page
 
 
 def test_thrift(run: Finished) -> None:
@@ -157,6 +157,6 @@ def test_thrift(run: Finished) -> None:
 
 def test_the_record_is_that_of_these_prompts(run: Finished) -> None:
     """A replay sends today's requests; the record should not show quite other ones."""
-    recorded = sum(rough_tokens(row["request"]["messages"][0]["content"]) for row in read_record(RECORD))
+    recorded = sum(rough_tokens(row["request"]["messages"]) for row in read_record(RECORD))
     sent = run.report["usage"]["prompt_tokens"]
     assert 0.5 * sent < recorded <= sent
