@@ -22,7 +22,8 @@ def signatures(path: Path, *, told: bool = False) -> str:
     """What a Python module offers, as stub-like text.
 
     Imports (but for the standard library's), constants, classes and functions, each with decorators, annotations,
-    defaults and the first line of its docstring; of `__init__` the public attributes that it sets. A module with a syntax error gives what its lines show.
+    defaults and the first line of its docstring; of `__init__` the public attributes that it sets. A module with a
+    syntax error gives what its lines show.
 
     Args:
         path: The module.
