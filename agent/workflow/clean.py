@@ -226,6 +226,7 @@ def carry_out(repo: Repo, found: Cleaning) -> Cleaning:
     Whoever calls this holds the lock: nothing of a run under way may go.
     """
     done = Cleaning(dry_run=False, keep=found.keep)
+    git.settle_worktrees(repo)
     for item in found.remove:
         try:
             remove_one(repo, item)
