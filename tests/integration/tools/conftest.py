@@ -65,3 +65,28 @@ def repo(root: Path) -> Iterator[Any]:
 def worktree(repo: Any, tmp_path: Path) -> Path:
     """A worktree of ours."""
     return git.add_worktree(repo, tmp_path / "work trees" / "T001", git.head(repo))
+
+
+def snapshot(root: Path) -> dict[str, object]:
+    """All that the user sees of the checkout: files, modes, times, the index byte by byte, HEAD."""
+    seen: dict[str, object] = {"index": (root / ".git/index").read_bytes(), "HEAD": (root / ".git/HEAD").read_bytes()}
+    for path in root.rglob("*"):
+        if ".git" not in path.relative_to(root).parts and path.is_file():
+            found = path.stat()
+            seen[str(path)] = (path.read_bytes(), found.st_mode, found.st_mtime_ns)
+    return seen
+
+
+def alter(folder: Path) -> None:
+    """Every kind of change there is."""
+    (folder / "pipelines/train.py").write_text("A = 2\n")
+    (folder / "pipelines/zusätzlich neu.py").write_text("B = 'ü'\n")
+    (folder / "logo.png").write_bytes(b"\x89PNG\0\2\xff")
+    (folder / "new.bin").write_bytes(bytes(range(256)))
+    (folder / "latin.txt").write_bytes(b"caf\xe9\n")
+    (folder / "no newline").write_bytes(b"end")
+    (folder / "empty").write_bytes(b"")
+    (folder / "windows.txt").write_bytes(b"one\r\n2\r\n")
+    (folder / "run.sh").chmod(0o644)
+    (folder / ".gitignore").unlink()
+    (folder / "link").symlink_to("pipelines/train.py")
