@@ -1,86 +1,11 @@
-"""Weakened tests are named; harmless edits are not."""
+"""Weakened tests are named, and harmless edits of tests are not."""
 
 from __future__ import annotations
-
-import textwrap
 
 import pytest
 from kfpilot.tools.tests_audit import audit
 
-PATH = "tests/test_price.py"
-BASE = textwrap.dedent(
-    '''
-    """Prices."""
-    import unittest
-
-    import pytest
-
-    from shop.price import total
-
-
-    def check(result):
-        assert result > 0
-        assert result < 100
-
-
-    @pytest.fixture(params=[1, 2, 3])
-    def amount(request):
-        return request.param
-
-
-    def test_total():
-        result = total([1, 2])
-        assert result == 3
-        assert result.currency == "EUR"
-
-
-    def test_empty():
-        with pytest.raises(ValueError, match="no items"):
-            total([])
-
-
-    @pytest.mark.parametrize("items, expected", [([1], 1), ([2], 2), ([], 0)])
-    def test_cases(items, expected):
-        assert total(items) == expected
-
-
-    def test_checked(amount):
-        check(total([amount]))
-
-
-    def test_smoke():
-        total([1])
-
-
-    class TestCart:
-        def test_add(self):
-            assert total([5]) == 5
-
-        def test_remove(self):
-            assert total([6]) == 6
-
-
-    class Old(unittest.TestCase):
-        def test_equal(self):
-            self.assertEqual(total([2]), 2)
-    '''
-)
-
-
-def change(*replacements: tuple[str, str]) -> dict[str, str | None]:
-    text = BASE
-    for old, new in replacements:
-        assert old in text, old
-        text = text.replace(old, new, 1)
-    return {PATH: text}
-
-
-def found(*replacements: tuple[str, str]) -> list[str]:
-    return audit({PATH: BASE}, change(*replacements))
-
-
-TOTAL = BASE[BASE.index("def test_total") : BASE.index("def test_empty")]
-SMOKE = BASE[BASE.index("def test_smoke") : BASE.index("class TestCart")]
+from .audit_sample import BASE, CONFTEST, PATH, SMOKE, TOTAL, found
 
 
 @pytest.mark.parametrize(
@@ -355,9 +280,6 @@ def test_new_files_and_tests_are_fine() -> None:
     assert audit({}, {}) == []
 
 
-CONFTEST = "import pytest\nimport shop\n\n@pytest.fixture\ndef items():\n    return [1]\n"
-
-
 @pytest.mark.parametrize(
     ("more", "what"),
     [
@@ -405,73 +327,3 @@ def test_what_a_conftest_does_to_the_tests_is_named(more: str, what: str) -> Non
 def test_a_harmless_conftest_is_not_named(more: str) -> None:
     assert audit({"tests/conftest.py": CONFTEST}, {"tests/conftest.py": CONFTEST + more}) == []
     assert audit({}, {"tests/conftest.py": CONFTEST + more}) == []
-
-
-def settings(body: str) -> str:
-    return f'[project]\nname = "shop"\n\n[tool.pytest.ini_options]\n{body}\n'
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "what"),
-    [
-        ('testpaths = ["tests", "more"]', 'testpaths = ["more"]', "`testpaths` no longer has tests"),
-        ("", 'testpaths = ["tests/unit"]', f"`testpaths` leaves out {PATH}"),
-        ("", 'python_files = ["check_*.py"]', "`python_files` no longer has test_*.py"),
-        ("", 'python_functions = ["check"]', "`python_functions` no longer has test"),
-        ("", 'python_classes = ["Check"]', "`python_classes` no longer has Test"),
-        ("", 'norecursedirs = ["tests"]', f"`norecursedirs` now leaves out {PATH}"),
-        ('addopts = "-q"', "addopts = \"-q -k 'not total'\"", "`-k not total`"),
-        ("", "addopts = \"-m 'not slow'\"", "`-m not slow`"),
-        ("", 'addopts = "--ignore=tests/test_price.py"', "`--ignore tests/test_price.py`"),
-        (
-            "",
-            'addopts = ["--deselect", "tests/test_price.py::test_total"]',
-            "`--deselect tests/test_price.py::test_total`",
-        ),
-        ("", 'addopts = "--collect-only"', "`--collect-only`"),
-        ('addopts = "--doctest-modules"', 'addopts = "-q"', "has lost `--doctest-modules`"),
-        ("xfail_strict = true", "", "`xfail_strict` was switched off"),
-    ],
-)
-def test_settings_that_let_fewer_tests_run_are_named(old: str, new: str, what: str) -> None:
-    (message,) = audit({"pyproject.toml": settings(old), PATH: BASE}, {"pyproject.toml": settings(new), PATH: BASE})
-    assert message.startswith("pyproject.toml: ")
-    assert what in message
-    assert message.endswith("restore it.")
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('addopts = "-q"', 'addopts = "-ra --strict-markers --cov=shop -p no:warnings"'),
-        ("", 'testpaths = ["tests"]'),
-        ('testpaths = ["tests/unit", "tests"]', 'testpaths = ["tests"]'),
-        ('testpaths = ["tests"]', ""),
-        ("", 'markers = ["slow: takes long"]\nfilterwarnings = ["error"]'),
-        ("", 'norecursedirs = ["build"]'),
-        ("", 'python_files = ["test_*.py", "check_*.py"]'),
-        ("addopts = \"-m 'not slow'\"", ""),
-        ("", "timeout = 20"),
-    ],
-)
-def test_harmless_settings_are_not_named(old: str, new: str) -> None:
-    before: dict[str, str | None] = {"pyproject.toml": settings(old), PATH: BASE}
-    assert audit(before, {"pyproject.toml": settings(new), PATH: BASE}) == []
-
-
-def test_every_kind_of_settings_file_is_read() -> None:
-    for name, section in (("pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        new = f"[{section}]\naddopts =\n    -q\n    --ignore tests/test_price.py\n"
-        (message,) = audit({PATH: BASE}, {PATH: BASE, name: new})
-        assert message.startswith(f"{name}: `addopts` has got `--ignore tests/test_price.py`")
-
-
-def test_a_new_settings_file_that_hides_the_old_one_is_compared_with_it() -> None:
-    before: dict[str, str | None] = {PATH: BASE, "pyproject.toml": settings("xfail_strict = true")}
-    (message,) = audit(before, {**before, "pytest.ini": "[pytest]\n"})
-    assert message == "pytest.ini: `xfail_strict` was switched off; restore it."
-
-
-def test_a_file_name_that_the_settings_allow_is_collected() -> None:
-    config: dict[str, str | None] = {"pyproject.toml": settings('python_files = ["check_*.py"]')}
-    assert audit({**config, "tests/check_a.py": TOTAL}, {**config, "tests/check_b.py": TOTAL}) == []
