@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kfpilot.tools import git
+from kfpilot.tools.pytest_run import TestRun, run_pytest
+from kfpilot.tools.sandbox import Sandbox
 
 
 def sh(where: Path, *arguments: str) -> str:
@@ -90,3 +93,38 @@ def alter(folder: Path) -> None:
     (folder / "run.sh").chmod(0o644)
     (folder / ".gitignore").unlink()
     (folder / "link").symlink_to("pipelines/train.py")
+
+
+PYTHON = Path(sys.executable)
+
+
+def project(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def run(root: Path, *targets: str, **options: object) -> TestRun:
+    # A checkout beside the root is only there to be found where the user has let the project's code see it.
+    sandbox = Sandbox(read=(root.parent,)) if root.name == "worktree" else None
+    return run_pytest(PYTHON, root, targets, timeout=options.pop("timeout", 60), sandbox=sandbox, **options)
+
+
+WORKTREE = {
+    "src/shop/__init__.py": "WHERE = 'worktree'\n",
+    "src/shop/price.py": "VALUE = 1\n",
+    "steps/load.py": "WHERE = 'worktree'\n",
+    "tests/test_where.py": (
+        "import shop, shop.price\nfrom steps import load\n\n"
+        "def test_where():\n    assert shop.WHERE == 'worktree'\n    assert load.WHERE == 'worktree'\n"
+    ),
+}
+OTHER = {
+    "src/shop/__init__.py": "WHERE = 'other'\n",
+    "src/shop/price.py": "VALUE = 2\n",
+    "src/shop/gone.py": "",
+    "steps/load.py": "WHERE = 'other'\n",
+    "steps/gone.py": "",
+}
