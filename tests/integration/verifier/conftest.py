@@ -110,3 +110,21 @@ def scene(
         return Scene(root, worktree, git.head(repo), feature, build_plan(feature).tasks, bench)
 
     return make
+
+
+CODE = "- [ ] T001 Create `double(price)` in shop/double.py (FR-001)"
+TESTS = "- [ ] T001 Test `single` in tests/test_more.py"
+DOUBLE = {"shop/double.py": "def double(price):\n    return 2 * price\n"}
+
+
+def refused(verdict: Verdict, gate: str, *words: str) -> None:
+    """That gate, and no other, refused; its findings say these words."""
+    assert [done.gate for done in verdict.gates if not done.passed] == [gate], verdict.feedback()
+    text = verdict.feedback()
+    for word in words:
+        assert word in text, text
+    assert not verdict.passed
+
+
+def accepted(verdict: Verdict) -> None:
+    assert verdict.passed, verdict.feedback()
