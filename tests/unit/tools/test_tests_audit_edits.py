@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kfpilot.tools.tests_audit import audit
 
-from .audit_sample import BASE, CONFTEST, PATH, SMOKE, TOTAL, found
+from .audit_sample import BASE, PATH, SMOKE, TOTAL, found
 
 
 @pytest.mark.parametrize(
@@ -278,52 +278,3 @@ def test_new_files_and_tests_are_fine() -> None:
     assert audit({PATH: BASE}, {PATH: BASE + "\n\ndef test_more():\n    pass\n", "tests/test_new.py": new}) == []
     assert audit({PATH: "def broken(:"}, {PATH: BASE}) == []
     assert audit({}, {}) == []
-
-
-@pytest.mark.parametrize(
-    ("more", "what"),
-    [
-        (
-            "@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item):\n    yield\n",
-            "pytest_runtest_makereport",
-        ),
-        ("def pytest_collection_modifyitems(items):\n    items[:] = []\n", "pytest_collection_modifyitems"),
-        ("def pytest_ignore_collect(collection_path):\n    return True\n", "pytest_ignore_collect"),
-        ("def pytest_configure(config):\n    config.option.keyword = 'x'\n", "pytest_configure"),
-        ("def pytest_sessionfinish(session):\n    session.exitstatus = 0\n", "pytest_sessionfinish"),
-        ("collect_ignore = ['test_price.py']\n", "`collect_ignore` leaves out more ('test_price.py')"),
-        ("collect_ignore_glob = []\ncollect_ignore_glob.append('test_p*')\n", "`collect_ignore_glob` leaves out more"),
-        ("shop.total = lambda items: 3\n", "replaces `shop.total`"),
-        ("import sys\nsys.modules['shop'] = shop\n", "replaces `sys.modules['shop']`"),
-        (
-            "@pytest.fixture(autouse=True)\ndef fake(monkeypatch):\n    monkeypatch.setattr(shop, 'total', sum)\n",
-            "monkeypatch.setattr(shop, 'total', sum)",
-        ),
-        (
-            "@pytest.fixture(autouse=True)\ndef fake():\n    with mock.patch('shop.total'):\n        yield\n",
-            "automatic fixture `fake`",
-        ),
-    ],
-)
-def test_what_a_conftest_does_to_the_tests_is_named(more: str, what: str) -> None:
-    for before in (CONFTEST, None):
-        (message,) = audit({"tests/conftest.py": before}, {"tests/conftest.py": CONFTEST + more})
-        assert message.startswith("tests/conftest.py: ")
-        assert what in message
-        assert message.endswith("restore it.")
-    assert audit({"tests/conftest.py": CONFTEST + more}, {"tests/conftest.py": CONFTEST + more + "\nX = 1\n"}) == []
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        "@pytest.fixture\ndef more(monkeypatch):\n    monkeypatch.setattr(shop, 'total', sum)\n",
-        "@pytest.fixture(autouse=True)\ndef home(monkeypatch):\n    monkeypatch.setenv('HOME', '/tmp')\n",
-        "def pytest_configure(config):\n    config.addinivalue_line('markers', 'slow: takes long')\n",
-        "def pytest_addoption(parser):\n    parser.addoption('--slow')\n",
-        "def helper():\n    return shop\n",
-    ],
-)
-def test_a_harmless_conftest_is_not_named(more: str) -> None:
-    assert audit({"tests/conftest.py": CONFTEST}, {"tests/conftest.py": CONFTEST + more}) == []
-    assert audit({}, {"tests/conftest.py": CONFTEST + more}) == []
