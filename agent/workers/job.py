@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from ..documents.models import Feature
 from ..planner.models import PlannedTask
 from ..settings import Settings
+from ..verifier.models import Fault, HandBack
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Job:
         words: The user's own words for this run.
         tree: The repository's files at the start of the run, the same text for every task.
         emit: Takes events.
+        handed: Given when the task's tests are written, and its code role is to look at the code they find fault with.
     """
 
     task: PlannedTask
@@ -37,6 +39,7 @@ class Job:
     words: str = ""
     tree: str = ""
     notes: list[str] = field(default_factory=list)
+    handed: HandBack | None = None
 
 
 class Feedback(BaseModel):
@@ -60,7 +63,13 @@ class Feedback(BaseModel):
 
 
 class Session(Protocol):
-    """A worker at one task: remembers what it said and saw between attempts."""
+    """A worker at one task: remembers what it said and saw between attempts.
+
+    Attributes:
+        fault: What the author of tests said, in the last attempt, is wrong with the code that they test.
+    """
+
+    fault: Fault | None
 
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Work once; returns the worker's own summary, which decides nothing.

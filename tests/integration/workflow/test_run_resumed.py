@@ -12,7 +12,7 @@ import pytest
 from kfpilot.agent.errors import Interrupted, ModelError, UserError
 from kfpilot.agent.events import RunFinished
 from kfpilot.agent.settings import Settings
-from kfpilot.agent.workflow import driver, landing, taskwork
+from kfpilot.agent.workflow import attempts, driver, landing
 from kfpilot.tools import git as tools_git
 
 from .conftest import (
@@ -75,7 +75,7 @@ def test_a_run_that_breaks_anywhere_does_each_task_once(
 
     with monkeypatch.context() as patch:
         if at == "verify":
-            patch.setattr(taskwork, "verify", breaking(taskwork.verify))
+            patch.setattr(attempts, "verify", breaking(attempts.verify))
         elif at == "tick":
             patch.setattr(landing, "tick_file", breaking(landing.tick_file))
         elif at == "commit":
@@ -187,7 +187,7 @@ def test_what_the_tests_write_is_not_taken_for_work_after_a_resume(
     )
     here = world(files={"tests/test_litter.py": litter})
     with monkeypatch.context() as patch:
-        patch.setattr(taskwork, "verify", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(attempts, "verify", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(Interrupted):
             here.run(write(DOUBLE), tasks=["T001"])
     assert here.run(resume=True) == 0
