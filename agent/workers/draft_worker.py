@@ -14,13 +14,15 @@ from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from .answers import copied_from, file_from, is_whole
-from .extend import extension, joined
+from .compiled_outline import compiled_outlines
+from .extend import going_on, joined
+from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
-from .packet import LANGUAGES, Packet, gather, task_files_for
+from .packet import LANGUAGES, Packet, gather, task_files_for, writes_of
 from .pages import facts_of
 from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
-from .skeleton import components_for, skeleton
+from .skeleton import components_for, pipelines_for, skeleton
 from .templates import render
 
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
@@ -98,26 +100,29 @@ class DraftSession:
                     self.draft(role, target, number)
                 self.last[target] = (self.job.worktree / target).read_text(encoding="utf-8", errors="replace")
                 written.append(target)
+            if role == "code":
+                hand_on(self.job, self.space(role), written)
         if not written:
             raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
         return f"drafted {', '.join(written)}"
 
     def targets(self, role: Role) -> list[str]:
-        """The files to write: those named, without folders and without files of other roles."""
+        """The files to write: not those the task only refers to, no folders and no files of other roles."""
         files = [path for path in task_files_for(self.job.task, role) if Path(path).suffix or "." in Path(path).name]
+        meant = set(writes_of(self.job, role)) - set(handing_files(self.job) if role == "code" else [])
+        files = [path for path in files if path in meant] or files
         mine = [path for path in files if role_of_path(path) == role] or files
         return [path for path in mine if not (self.job.worktree / path).is_dir()]
 
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
-        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
+        packet = self.packet(role, number, start)
         if role == "docs" and number % 2 and start.strip() != "#":
             # With its beginning given it needs no example, and can copy nothing from one.
             packet = packet.model_copy(update={"recipes": []})
         prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
-        # Every other draft writes the file anew, in case the task asks for more than new steps.
-        extended = extension(self.job, target) if role == "code" and number % 2 and self.prefills else None
+        extended = going_on(self.job, role, target, number) if self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
         try:
             answer = self.ask(prompt, opening, target, number)
@@ -143,12 +148,19 @@ class DraftSession:
                 raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
         self.write(role, target, content)
 
+    def packet(self, role: Role, number: int, start: str) -> Packet:
+        """What the request shows."""
+        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
+        if role == "tests":
+            packet.files += compiled_outlines(self.job, pipelines_for(self.job))
+        return packet
+
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:
         """Draw single tests: first one a scenario, later those that failed; False when a whole draft is due."""
         if not self.prefills or self.redraws > MAX_REDRAWS:
             return False
         start = skeleton(self.job, "tests", target)
-        packet = one_example(gather(self.job, "tests", recipes=1, around=4, brief=True), "tests", number, start)
+        packet = self.packet("tests", number, start)
         plan: Redraw | None = None
         if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
             plan = Redraw(kept=start.removesuffix("def test_").rstrip() + "\n", heads=scenario_heads(packet.story))
@@ -170,11 +182,14 @@ class DraftSession:
 
     def write(self, role: Role, target: str, content: str) -> None:
         """Put a drafted file into the worktree, mended where a tool can."""
-        paths = writable_for(self.job.task, role)
-        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
-        space.write(target, content)
+        self.space(role).write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())
+
+    def space(self, role: Role) -> Workspace:
+        """What the role may write."""
+        paths = writable_for(self.job.task, role)
+        return Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
 
     def facts(self, role: Role, target: str, packet: Packet) -> list[str]:
         """What the files in question say, for rules that only this task has."""
@@ -182,9 +197,10 @@ class DraftSession:
             shown = [file.path for file in packet.files if file.path.endswith(".py")]
             sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
             return [fact for source in sources for fact in facts_of(source)]
+        facts = columns_written(self.job, packet) if role == "code" else []
         if (self.job.worktree / target).is_file():
-            return ["Keep every line that is there; add what the task asks."]
-        return []
+            return [*facts, "Keep every line that is there; add what the task asks."]
+        return facts
 
     def ask(self, prompt: str, opening: str, target: str, number: int, stop: list[str] | None = None) -> str:
         """The model's answer with its opening in front."""
@@ -236,6 +252,13 @@ class DraftSession:
             raise ToolFailure(f"the model refuses to answer: {why}")
         self.cut = finish_of(message) in ("length", "max_tokens", "MAX_TOKENS")
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
+
+
+def columns_written(job: Job, packet: Packet) -> list[str]:
+    """The columns of what the components write that are only shown as signatures."""
+    shown = [file.path for file in packet.files if file.path.endswith(".py") and not file.whole]
+    sources = [(job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
+    return [fact for source in sources for fact in facts_of(source) if fact.startswith("The columns")]
 
 
 def one_example(packet: Packet, role: Role, number: int, start: str) -> Packet:
