@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ...tools import processes
-from .imports import own_imports
+from .imports import missing_imports, own_imports
 from .scaffold import decorated
 
 
@@ -25,7 +25,7 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     """
     file = root / path
     text = file.read_text(encoding="utf-8")
-    mended = call_python_func(imports_into_components(own_imports(root, text)), components)
+    mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), components)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-P", "-m", "ruff"]
