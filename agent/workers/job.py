@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
 from ..documents.models import Feature
 from ..planner.models import PlannedTask
 from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ...tools.kfp_check import KfpModule
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Job:
         words: The user's own words for this run.
         tree: The repository's files at the start of the run, the same text for every task.
         emit: Takes events.
+        compiled: Compiles files of the worktree in the sandbox; None where nobody can.
     """
 
     task: PlannedTask
@@ -37,6 +41,7 @@ class Job:
     words: str = ""
     tree: str = ""
     notes: list[str] = field(default_factory=list)
+    compiled: Callable[[list[str]], list[KfpModule]] | None = None
 
 
 class Feedback(BaseModel):
