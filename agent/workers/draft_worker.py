@@ -125,7 +125,7 @@ class DraftSession:
         extended = going_on(self.job, role, target, number) if self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
         try:
-            answer = self.ask(prompt, opening, target, number)
+            answer = self.ask(prompt, opening, target, number, stop=(extended and extended.stop) or None)
         except TooLong:
             # Once more with the task and its own files alone.
             own = [file for file in packet.files if file.path in packet.task.files]

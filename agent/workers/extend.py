@@ -20,6 +20,8 @@ from .skeleton import function_start, helper_for, subjects, wanted_in
 
 BETWEEN = re.compile(r"\b(insert|put|place)\b.*\b(between|before|in front of)\b", re.I | re.S)
 """Then steps that are there get other inputs, which nobody can do who only goes on at the end."""
+ROW = re.compile(r"\brow\b.*\btable\b|\btable\b.*\brow\b", re.I | re.S)
+RULE = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
 ADDS = re.compile(r"\b(add|append|extend|insert|wire|connect|include|call|use)\b", re.I)
 
 
@@ -29,10 +31,12 @@ class Extension(BaseModel):
     Attributes:
         head: The file up to where the first new step begins; ends in the middle of that line.
         tail: What comes after the new steps: the pipeline's `return`, and the rest of the file.
+        stop: Where the model has said what is wanted; empty where the end of the file says it.
     """
 
     head: str
     tail: str = ""
+    stop: list[str] = []
 
 
 def extension(job: Job, target: str) -> Extension | None:
@@ -170,6 +174,24 @@ def parted(source: str, tree: ast.Module, imports: list[str]) -> tuple[str, str]
     return head, f"\n\n{tail}" if tail.strip() else ""
 
 
+def table_row(job: Job, target: str) -> Extension | None:
+    """How to go on with a page that gets a row in its table; None where none is asked for, or which table is unclear."""
+    file = job.worktree / target
+    title = job.task.title
+    if not file.is_file() or not target.endswith(".md") or not ROW.search(title):
+        return None
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    starts = [at for at, line in enumerate(lines) if at and RULE.fullmatch(line) and lines[at - 1].startswith("|")]
+    named = [
+        at for at in starts if {*re.findall(r"\w{4,}", lines[at - 1].lower())} & {*re.findall(r"\w{4,}", title.lower())}
+    ]
+    chosen = starts if len(starts) == 1 else named
+    if len(chosen) != 1:
+        return None
+    end = next((at for at in range(chosen[0], len(lines)) if not lines[at].startswith("|")), len(lines))
+    return Extension(head="\n".join(lines[:end]) + "\n|", tail="\n".join(lines[end:]), stop=["\n"])
+
+
 def named_components(job: Job, target: str) -> list[tuple[str, str]]:
     """Components that the task names, in its order, each with the module it is imported from."""
     text = " ".join([job.task.title, *job.feature.task(job.task.id).details])
@@ -198,6 +220,8 @@ def going_on(job: Job, role: Role, target: str, number: int) -> Extension | None
     """
     if role == "tests":
         return more_tests(job, target)
+    if role == "docs":
+        return table_row(job, target)
     if role != "code":
         return None
     return addition(job, target) or (extension(job, target) if number % 2 else None)

@@ -85,8 +85,8 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
         requirements=requirements,
-        edge_cases=edge_cases_of(feature, role) if not brief else [],
-        entities=entities_of(feature, role) if not brief else [],
+        edge_cases=near_to(text, edge_cases_of(feature, role), 2) if brief else edge_cases_of(feature, role),
+        entities=near_to(text, entities_of(feature, role), 1) if brief else entities_of(feature, role),
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
         scope=scope_of(job, role),
@@ -209,6 +209,17 @@ def entities_of(feature: Feature, role: Role) -> list[str]:
     return [note.text for note in feature.spec.entities[:MOST_ENTITIES]] if feature.spec and role != "infra" else []
 
 
+def near_to(text: str, notes: list[str], shared: int) -> list[str]:
+    """Those that share words with a task; of an entity only its name counts, which stands before a colon."""
+    said = long_words(text)
+    return [note for note in notes if len(said & long_words(note.partition(":")[0] if shared == 1 else note)) >= shared]
+
+
+def long_words(text: str) -> set[str]:
+    """The words of a text that say something, in one form for singular and plural."""
+    return {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", text.lower())}
+
+
 def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:
     """Named files in full, what they stand on as signatures, and for tests one test as a model."""
     named = list(dict.fromkeys([*job.task.files, *handed_on(job, role), *of_named_tasks(job, role)]))
@@ -216,7 +227,9 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
     have = set(named)
     room = CONTEXT_CHARS
     told = role != "infra" and not brief
-    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", job.task.title, re.I))
+    told |= brief and role == "code"
+    prose = re.sub(r"[\w.-]*/[\w./-]*", " ", job.task.title)
+    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose, re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue

@@ -10,8 +10,11 @@ from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .project import listing
+from .scaffold import components_of
+from .wanted import wanted_functions
 
 SIBLING_LINES = 80
+ARTIFACTS = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[")
 
 
 def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]:
@@ -34,6 +37,8 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
     result = [(path, whole) for path in named]
+    if role == "code" and brief:
+        result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
     told = role == "docs" and not brief
     result += [
@@ -54,6 +59,17 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         context = ("README.md",) if told else ("README.md", "pyproject.toml")
         result += [(path, True) for path in files if path in context]
     return list(dict.fromkeys(result))
+
+
+def makers(job: Job, code: list[str]) -> list[str]:
+    """Modules with a component that writes what the wanted component reads: an artifact of the same name."""
+    reads = {
+        name for wanted in wanted_functions(job) for name, kind in ARTIFACTS.findall(wanted.head) if kind == "Input"
+    }
+    if not reads:
+        return []
+    texts = {path: (job.worktree / path).read_bytes().decode("utf-8", "replace") for path in code}
+    return [path for path, text in texts.items() if any(reads & set(found.outputs) for found in components_of(text))]
 
 
 def how_tested(job: Job, tests: list[str], brief: bool) -> list[str]:

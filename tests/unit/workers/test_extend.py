@@ -4,7 +4,7 @@ import pytest
 from kfpilot.agent.documents.models import Feature, Task, TaskList
 from kfpilot.agent.planner.models import PlannedTask
 from kfpilot.agent.settings import Settings
-from kfpilot.agent.workers.extend import addition, extension, joined, more_tests
+from kfpilot.agent.workers.extend import addition, extension, joined, more_tests, table_row
 from kfpilot.agent.workers.job import Job
 
 COMPONENT = "from kfp import dsl\n\n\n@dsl.component\ndef {name}(n: int) -> int:\n    return n\n"
@@ -103,3 +103,36 @@ def test_a_test_file_goes_on_with_a_new_test(job, tmp_path):
     found = more_tests(one, "tests/test_daily.py")
     assert found.head == ("import json\nfrom daily import daily\n\n\ndef test_old():\n    assert json\n\n\ndef test_")
     assert more_tests(one, "tests/test_none.py") is None
+
+
+PAGE = """# Shop
+
+| Pipeline | What |
+|---|---|
+| `daily` | Counts |
+
+Text with | in it.
+"""
+
+
+def test_a_table_of_a_page_goes_on_with_a_row(job, tmp_path):
+    (tmp_path / "README.md").write_text(PAGE)
+    one = job("Write docs/weekly.md and add the `weekly` row with a link to the pipeline table in README.md")
+    found = table_row(one, "README.md")
+    assert found.head.endswith("| `daily` | Counts |\n|") and found.stop == ["\n"]
+    assert joined(found, found.head + " `weekly` | Sums |\n") == PAGE.replace(
+        "Counts |\n", "Counts |\n| `weekly` | Sums |\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "page"),
+    [
+        ("Update README.md for the new pipeline", PAGE),
+        ("Add a row to the table in README.md", PAGE + "\n| Step | Owner |\n|---|---|\n| load | ada |\n"),
+        ("Add a row to the table in README.md", "# Shop\n"),
+    ],
+)
+def test_no_row_where_none_is_asked_or_the_table_is_not_clear(job, tmp_path, title, page):
+    (tmp_path / "README.md").write_text(page)
+    assert table_row(job(title), "README.md") is None
