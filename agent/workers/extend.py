@@ -175,7 +175,7 @@ def parted(source: str, tree: ast.Module, imports: list[str]) -> tuple[str, str]
 
 
 def table_row(job: Job, target: str) -> Extension | None:
-    """How to go on with a page that gets a row in its table; None where none is asked for, or which table is unclear."""
+    """How to go on with a page that gets a row in its table; None where none is asked for or the table is unclear."""
     file = job.worktree / target
     title = job.task.title
     if not file.is_file() or not target.endswith(".md") or not ROW.search(title):
