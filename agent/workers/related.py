@@ -53,6 +53,8 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         result[2:2] = [(path, True) for path in how_tested(job, tests, brief)]
     if told:
         result += [(path, True) for path in made(job) if path not in named]
+    if role == "tests" and brief:
+        result[:0] = [(path, True) for path in waited_for(job)]
     if role in ("tests", "infra") and not brief:
         result[:0] = [(path, True) for path in beside(root, task, files)]
     if role in ("docs", "infra"):
@@ -93,6 +95,19 @@ def how_tested(job: Job, tests: list[str], brief: bool) -> list[str]:
     shared = [path for path in tests if Path(path).name == "conftest.py" and Path(path).parent in folders]
     shared += [path for model in models for path in imported(root, model, [p for p in tests if p not in cases])]
     return [*shared, *models]
+
+
+def waited_for(job: Job) -> list[str]:
+    """Short configuration that the tasks make which this one waits for: what its tests look into."""
+    needed = job.feature.task(job.task.id).depends_on
+    files = [path for other in job.feature.tasks.tasks if other.id in needed for path in other.files]
+    return [
+        path
+        for path in dict.fromkeys(files)
+        if role_of_path(path) == "infra"
+        and (job.worktree / path).is_file()
+        and length(job.worktree / path) <= 2 * SIBLING_LINES
+    ]
 
 
 def beside(root: Path, task: PlannedTask, files: list[str]) -> list[str]:
