@@ -77,7 +77,7 @@ class DraftSession:
         self.handle, self.job = handle, job
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
-        self.redraws = 0
+        self.redraws = self.keeps = 0
         self.since = time.monotonic()
         self.cut = False
 
@@ -93,9 +93,12 @@ class DraftSession:
             self.hints += [short(line) for line in feedback.failures[:1]]
             self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
         written = []
+        kept = self.kept(feedback)
         for role in [self.job.task.role, *self.job.task.also]:
             for target in self.targets(role):
-                if not (role == "tests" and self.redraw(target, number, feedback)):
+                if role != "tests" and target in kept:
+                    self.space(role).write(target, self.last[target])
+                elif not (role == "tests" and self.redraw(target, number, feedback)):
                     self.redraws = 0
                     self.draft(role, target, number)
                 self.last[target] = (self.job.worktree / target).read_text(encoding="utf-8", errors="replace")
@@ -105,6 +108,14 @@ class DraftSession:
         if not written:
             raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
         return f"drafted {', '.join(written)}"
+
+    def kept(self, feedback: Feedback | None) -> set[str]:
+        """The files that an earlier draft made and that stay while only its tests are drawn again."""
+        tests = [path for path in self.targets("tests") if path in self.last] if "tests" in self.job.task.also else []
+        only_tests = feedback and any(failed_tests(feedback.failures, path) for path in tests)
+        # In a row; then the code anew, for it may be what is wrong.
+        self.keeps = self.keeps + 1 if only_tests and self.prefills and self.keeps < MAX_REDRAWS else 0
+        return set(self.last) if self.keeps else set()
 
     def targets(self, role: Role) -> list[str]:
         """The files to write: not those the task only refers to, no folders and no files of other roles."""

@@ -12,7 +12,7 @@ from kfpilot.agent.models.scripted import ScriptedModel
 from kfpilot.agent.planner.build import build_plan
 from kfpilot.agent.settings import Settings
 from kfpilot.agent.workers.draft_worker import DraftWorker
-from kfpilot.agent.workers.job import Job
+from kfpilot.agent.workers.job import Feedback, Job
 
 FILES = {
     "depot/__init__.py": "",
@@ -104,3 +104,20 @@ def test_a_test_sees_the_manifest_that_it_waits_for(asked: Callable[[str], dict[
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy/night.yaml").write_text("schedule: 0 2 * * *\n")
     assert "schedule: 0 2 * * *" in asked("T004")["tests/test_deploy.py"]
+
+
+def test_code_stays_twice_while_only_its_tests_fail(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T005")
+    code = "parcels: dsl.Input[dsl.Dataset]) -> int:\n    return {}\n```"
+    test = "weighs():\n    assert weigh.python_func({}) == 1\n```"
+    answers = [code.format(1), test.format(1), test.format(2), test.format(3), code.format(4), test.format(4)]
+    model = ScriptedModel(answers)
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8).open(job)
+    failed = Feedback(attempt=1, of=8, text="", failures=["tests/test_weigh.py::test_weighs failed: assert 1 == 2"])
+    seen = []
+    for number in range(1, 5):
+        session.attempt(number, failed if number > 1 else None)
+        seen.append((job.worktree / "flows/weigh.py").read_text().rpartition("return ")[2].strip())
+        (job.worktree / "flows/weigh.py").write_text("")
+    assert seen == ["1", "1", "1", "4"]
+    assert len(model.sent) == len(answers)
