@@ -22,8 +22,9 @@ from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for, writes_of
 from .pages import facts_of
 from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
-from .skeleton import components_for, pipelines_for, skeleton
+from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
+from .wanted import artifacts_of
 
 FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
 MAX_TOKENS = 1200
@@ -209,6 +210,8 @@ class DraftSession:
             sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
             return [fact for source in sources for fact in facts_of(source)]
         facts = columns_written(self.job, packet) if role == "code" else []
+        if role == "code":
+            facts += [fact for wanted in wanted_in(self.job, target) for fact in artifacts_of(wanted)]
         if (self.job.worktree / target).is_file():
             return [*facts, "Keep every line that is there; add what the task asks."]
         return facts

@@ -16,6 +16,7 @@ SIGNATURE = re.compile(r"`(?P<name>[a-z_]\w*)(?P<rest>\([^`]*)`")
 NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
 NAMES_FILE = re.compile(r"[\w-]+(?:/[\w-]+)+\.\w+|\b[\w-]+\.(?:py|md|ya?ml|toml|json)\b")
 REFERS = re.compile(r"requirements?\b|refs?\b|depends\b|named `|called `", re.I)
+ARTIFACT = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[(?:dsl\.)?((?:[Ll]ist\[)?\w+)\]")
 CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
 FROM_KFP = (
     *("Artifact", "Dataset", "Model", "Metrics", "ClassificationMetrics", "SlicedClassificationMetrics"),
@@ -127,6 +128,22 @@ def imports_for(head: str) -> list[str]:
     lines = [f"from typing import {', '.join(name for name in FROM_TYPING if name in words)}"]
     lines.append(f"from kfp.dsl import {', '.join(sorted(name for name in FROM_KFP if name in words))}")
     return [line for line in lines if not line.endswith("import ")]
+
+
+def artifacts_of(wanted: Wanted) -> list[str]:
+    """How the artifacts of a component are read and written, one sentence each way."""
+    reads, writes = [], []
+    for name, way, kind in ARTIFACT.findall(wanted.head):
+        if way == "Input":
+            reads.append(
+                f"each item of `{name}` with open(item.path)" if "ist[" in kind else f"`{name}` with open({name}.path)"
+            )
+        elif kind.endswith("Metrics"):
+            writes.append(f"`{name}` with {name}.log_metric(key, value)" if kind == "Metrics" else "")
+        else:
+            writes.append(f'`{name}` with open({name}.path, "w")')
+    told = [f"Read {', '.join(reads)}."] if reads else []
+    return [*told, *([f"Write {', '.join(filter(None, writes))}."] if any(writes) else [])]
 
 
 def in_brackets(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from kfpilot.agent.workers.job import Job
 from kfpilot.agent.workers.skeleton import code_start
-from kfpilot.agent.workers.wanted import constants, home_of, wanted_functions
+from kfpilot.agent.workers.wanted import artifacts_of, constants, home_of, wanted_functions
 
 SORT = (
     "Create component `sort_parcels(parcels: Input[Dataset], heavy: Output[Dataset], limit: float = 30.0) -> "
@@ -65,6 +65,18 @@ def test_the_base_image_is_written_as_its_neighbours_write_it(job_of: Callable[[
     reader.write_text(text.replace("from kfp import dsl\n", "from kfp import dsl\n\nfrom flows import IMAGE\n"))
     start = code_start(job, "flows/sorting.py")
     assert "\n\nfrom flows import IMAGE\n\n\n@dsl.component(base_image=IMAGE)\ndef sort_parcels(" in start
+
+
+def test_each_artifact_of_a_component_is_told_with_its_path(job_of: Callable[[str], Job]) -> None:
+    title = (
+        "Create component `join(parts: Input[List[Dataset]], low: dsl.Input[dsl.Model], out: Output[Dataset], "
+        "seen: Output[Metrics], n: int)` in flows/join.py"
+    )
+    (wanted,) = wanted_functions(with_title(job_of, title, ["flows/join.py"]))
+    assert artifacts_of(wanted) == [
+        "Read each item of `parts` with open(item.path), `low` with open(low.path).",
+        'Write `out` with open(out.path, "w"), `seen` with seen.log_metric(key, value).',
+    ]
 
 
 @pytest.mark.parametrize(
