@@ -15,7 +15,7 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from .answers import copied_from, file_from, is_whole
 from .compiled_outline import compiled_outlines
-from .extend import going_on, joined
+from .extend import Extension, going_on, joined
 from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
@@ -26,7 +26,8 @@ from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
 from .wanted import artifacts_of
 
-FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
+TEMPERATURES = (0.2, 0.5, 0.7, 0.9)
+"""Of the first drafts, then the last: a near miss is told what was wrong, and only later something else is tried."""
 MAX_TOKENS = 1200
 MAX_HINTS = 3
 MAX_REDRAWS = 2
@@ -137,7 +138,7 @@ class DraftSession:
         extended = going_on(self.job, role, target, number) if self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
         try:
-            answer = self.ask(prompt, opening, target, number, stop=(extended and extended.stop) or None)
+            answer = self.ask(prompt, opening, target, number, stop=self.stop(role, target, extended))
         except TooLong:
             # Once more with the task and its own files alone.
             own = [file for file in packet.files if file.path in packet.task.files]
@@ -166,6 +167,13 @@ class DraftSession:
         if role == "tests":
             packet.files += compiled_outlines(self.job, pipelines_for(self.job))
         return packet
+
+    def stop(self, role: Role, target: str, extended: Extension | None) -> list[str] | None:
+        """What ends an answer before its fence does: a component is one function, what comes after it was not asked."""
+        if extended and extended.stop:
+            return extended.stop
+        wanted = wanted_in(self.job, target) if role == "code" else []
+        return ["\n```\n", "\n@", "\ndef "] if [item.kind for item in wanted] == ["component"] else None
 
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:
         """Draw single tests: first one a scenario, later those that failed; False when a whole draft is due."""
@@ -229,7 +237,7 @@ class DraftSession:
         if prefill and opening:
             messages.append(AIMessage(opening))
         settings: dict[str, Any] = {
-            "temperature": FIRST_TEMPERATURE if number == 1 else LATER_TEMPERATURE,
+            "temperature": TEMPERATURES[min(number, len(TEMPERATURES)) - 1],
             "max_tokens": MAX_TOKENS,
         }
         if prefill:
