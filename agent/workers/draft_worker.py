@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from .pages import facts_of
 from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
-from .wanted import artifacts_of
+from .wanted import artifacts_of, text_of
 
 TEMPERATURES = (0.2, 0.5, 0.7, 0.9)
 """Of the first drafts, then the last: a near miss is told what was wrong, and only later something else is tried."""
@@ -190,7 +191,7 @@ class DraftSession:
         if plan is None:
             return False
         self.redraws += 1
-        prompt = draft_prompt(packet, target, RULES["tests"], self.hints)
+        prompt = draft_prompt(packet, target, [*RULES["tests"], *self.facts("tests", target, packet)], self.hints)
         text = plan.kept
         for name, head in plan.heads.items():
             opening = opening_of(target, f"{text}\n\n{head}\n")
@@ -218,6 +219,9 @@ class DraftSession:
             sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
             return [fact for source in sources for fact in facts_of(source)]
         facts = columns_written(self.job, packet) if role == "code" else []
+        if role == "tests":
+            errors = dict.fromkeys(re.findall(r"\b[A-Z]\w+(?:Error|Exception)\b", text_of(self.job)))
+            facts += [f"One test is: with pytest.raises({error})." for error in errors]
         if role == "code":
             facts += [fact for wanted in wanted_in(self.job, target) for fact in artifacts_of(wanted)]
         if (self.job.worktree / target).is_file():

@@ -6,11 +6,14 @@ They only move, remove or redirect imports; behaviour is the model's to write an
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 from ...tools import processes
+from ..planner.paths import role_of_path
 from .imports import missing_imports, own_imports
 from .scaffold import decorated
 
@@ -26,6 +29,8 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     file = root / path
     text = file.read_text(encoding="utf-8")
     mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), components)
+    if role_of_path(path) == "tests":
+        mended = texts_dedented(mended)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-P", "-m", "ruff"]
@@ -74,6 +79,37 @@ def imports_into_components(source: str) -> str:
             inserts.append((first.lineno - 1, "".join(f"{indent}{text}\n" for text in needed) + "\n"))
     for at, text in sorted(inserts, reverse=True):
         lines.insert(at, text)
+    return "".join(lines)
+
+
+def texts_dedented(source: str) -> str:
+    """Rows that a test gives in triple quotes, indented like the code around them, without that indentation.
+
+    Only texts that begin with a line break and are indented in every line: what is read or compared is never like that,
+    and a text is dedented wherever it stands, so that input and expectation stay alike.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    prose |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    lines = source.splitlines(keepends=True)
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    ]
+    for node in sorted(found, key=lambda node: -node.lineno):
+        text = str(node.value)
+        plain = textwrap.dedent(text)
+        indented = all(line[:1] in (" ", "\t") for line in text.split("\n")[1:] if line.strip())
+        if node.end_lineno == node.lineno or not text.startswith("\n") or not indented or not text.strip():
+            continue
+        before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
+        after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator, index]
+        rows = plain.removeprefix("\n").rstrip() + "\n"
+        lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(rows, ensure_ascii=False)}{after}"]
     return "".join(lines)
 
 

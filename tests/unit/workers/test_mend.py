@@ -1,6 +1,6 @@
 """Mechanical repairs: what they move, and what they leave alone."""
 
-from kfpilot.agent.workers.mend import call_python_func, imports_into_components, mend_python
+from kfpilot.agent.workers.mend import call_python_func, imports_into_components, mend_python, texts_dedented
 
 COMPONENT = '''import csv
 from collections import Counter
@@ -70,3 +70,47 @@ def test_a_drafted_file_is_put_in_order(tmp_path):
     text = (tmp_path / "count.py").read_text()
     assert text.index("def count") < text.index("import csv")
     assert "Counter" not in text
+
+
+def test_rows_in_triple_quotes_lose_the_indentation_of_the_code():
+    source = '''def test_a():
+    """
+    A test.
+    """
+    rows = """
+    name,total
+    "ü",1
+    """
+    assert run(rows, """
+        name,total
+    """) == rows
+'''
+    assert (
+        texts_dedented(source)
+        == '''def test_a():
+    """
+    A test.
+    """
+    rows = "name,total\\n\\"ü\\",1\\n"
+    assert run(rows, "name,total\\n") == rows
+'''
+    )
+
+
+def test_other_texts_of_a_test_stay():
+    source = '''A = """
+name
+"""
+B = """name,
+    total"""
+C = f"""
+    {A}
+    """
+D = "\\n  x"
+E = """
+    name
+  or
+none
+"""
+'''
+    assert texts_dedented(source) == source

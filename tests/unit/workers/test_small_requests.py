@@ -55,7 +55,7 @@ def clean(rows: dsl.Input[dsl.Dataset], cleaned: dsl.Output[dsl.Dataset]):
 - [ ] T001 Create component `weigh(cleaned: Input[Dataset], limits: Input[Dataset]) -> int` in depot/steps/weigh.py and export it: counts each parcel above its limit
 - [ ] T002 Create pipeline `night(depot: str)` in depot/flows/night.py, same block as depot/flows/daily.py; do not change depot/flows/daily.py
 - [ ] T003 Add deploy/night.yaml with the schedule
-- [ ] T004 Add tests/test_deploy.py for the schedule (depends on T003)
+- [ ] T004 Add tests/test_deploy.py for the schedule: one without a colon raises `ValueError` (depends on T003)
 """,  # noqa: E501
 }
 
@@ -103,7 +103,8 @@ def test_a_component_sees_what_makes_its_input_and_what_is_said_of_it(
 def test_a_test_sees_the_manifest_that_it_waits_for(asked: Callable[[str], dict[str, str]], tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy/night.yaml").write_text("schedule: 0 2 * * *\n")
-    assert "schedule: 0 2 * * *" in asked("T004")["tests/test_deploy.py"]
+    request = asked("T004")["tests/test_deploy.py"]
+    assert "schedule: 0 2 * * *" in request and "- One test is: with pytest.raises(ValueError)." in request
 
 
 def test_code_stays_twice_while_only_its_tests_fail(job_of: Callable[[str], Job]) -> None:
