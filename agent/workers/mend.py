@@ -107,7 +107,7 @@ def texts_dedented(source: str) -> str:
         if node.end_lineno == node.lineno or not text.startswith("\n") or not indented or not text.strip():
             continue
         before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
-        after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator, index]
+        after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator]
         rows = plain.removeprefix("\n").rstrip() + "\n"
         lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(rows, ensure_ascii=False)}{after}"]
     return "".join(lines)
