@@ -16,13 +16,13 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from .answers import copied_from, file_from, is_whole
 from .compiled_outline import compiled_outlines
-from .extend import Extension, going_on, joined
+from .extend import Extension, going_on, joined, more_tests
 from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
 from .packet import LANGUAGES, Packet, gather, task_files_for, writes_of
 from .pages import facts_of
-from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
+from .redraw import Redraw, failed_tests, names_of_tests, one_function, plan_redraw, scenario_heads, task_head
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
 from .wanted import artifacts_of, text_of
@@ -154,6 +154,13 @@ class DraftSession:
             content = joined(extended, content)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
+        if role == "tests":
+            copied = sorted(
+                names_of_tests(content) & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)}
+            )
+            if copied:
+                said = ", ".join(copied)
+                raise ToolFailure(f"the tests repeat the example, which is about another project: {said}")
         if role == "docs" and packet.recipes:
             known = words_of(self.job.worktree, target)
             copied = [part for recipe in packet.recipes for part in copied_from(recipe.text, content, known)]
@@ -185,6 +192,12 @@ class DraftSession:
         plan: Redraw | None = None
         if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
             plan = Redraw(kept=start.removesuffix("def test_").rstrip() + "\n", heads=scenario_heads(packet.story))
+        elif number == 1 and pipelines_for(self.job):
+            extended = more_tests(self.job, target)
+            begun = (extended.head if extended and not extended.tail else start).removesuffix("def test_").rstrip()
+            if "compile" in begun:
+                stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
+                plan = Redraw(kept=f"{begun}\n", heads=task_head(self.job.task.title, stem))
         elif feedback:
             failed = failed_tests(feedback.failures, target)
             plan = plan_redraw(self.last.get(target, ""), failed, self.redraws > 0) if failed else None

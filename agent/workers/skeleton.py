@@ -193,16 +193,16 @@ def components_for(job: Job, target: str) -> frozenset[str]:
 
 
 def pipelines_for(job: Job) -> dict[str, list[str]]:
-    """The pipelines that a task names, as in Python or as in KFP: file -> their functions."""
-    text = text_of(job)
+    """The pipelines that a task names, as in Python, as in KFP or by a file called after it: file -> functions."""
+    text, words = text_of(job), speaks_of(job)
     found: dict[str, list[str]] = {}
     for path in search.files(job.worktree, glob="*.py"):
         if role_of_path(path) != "code":
             continue
         source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
         for node in functions(source):
-            names = (node.name, node.name.replace("_", "-"))
-            if decorated(node, "pipeline") and any(re.search(rf"(?<![\w-]){name}(?![\w-])", text) for name in names):
+            told = re.search(rf"(?<![\w-]){node.name.replace('_', '-')}(?![\w-])", text)
+            if decorated(node, "pipeline") and (told or node.name in words):
                 found.setdefault(path, []).append(node.name)
     return found
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from kfpilot.agent.planner.build import build_plan
 from kfpilot.agent.settings import Settings
 from kfpilot.agent.workers.draft_worker import DraftWorker
 from kfpilot.agent.workers.job import Feedback, Job
+from kfpilot.agent.workers.recipes import nearest
+from kfpilot.tools.errors import ToolFailure
 
 FILES = {
     "depot/__init__.py": "",
@@ -122,3 +126,26 @@ def test_code_stays_twice_while_only_its_tests_fail(job_of: Callable[[str], Job]
         (job.worktree / "flows/weigh.py").write_text("")
     assert seen == ["1", "1", "1", "4"]
     assert len(model.sent) == len(answers)
+
+
+def test_tests_that_repeat_the_example_are_refused(job_of: Callable[[str], Job]) -> None:
+    (recipe,) = nearest("Test `read_parcels` further in tests/test_parcels.py", "tests", ["tests/test_parcels.py"], k=1)
+    name = re.findall(r"def (test_\w+)", recipe.text)[0]
+    answer = f"```python\ndef {name}(tmp_path):\n    assert 1\n```"
+    model = ScriptedModel([answer, answer])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(job_of("T002"))
+    session.attempt(1, None)  # the first request shows a test of the project and no recipe
+    with pytest.raises(ToolFailure, match=f"repeat the example, which is about another project: {name}"):
+        session.attempt(2, None)
+
+
+def test_a_test_of_a_pipeline_begins_with_what_the_task_says(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    title = "Test in tests/test_parcel_flow.py that the pipeline has the task read-parcels"
+    task = job.task.model_copy(update={"title": title, "files": ["tests/test_parcel_flow.py"]})
+    model = ScriptedModel(["    assert set(compile_tasks(tmp_path)) == {'read-parcels'}\n"])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8)
+    session.open(replace(job, task=task)).attempt(1, None)
+    written = (job.worktree / "tests/test_parcel_flow.py").read_text()
+    assert re.findall(r"def (test_\w+)", written) == ["test_parcel_flow_as_asked"]
+    assert title in written and 'assert set(compile_tasks(tmp_path)) == {"read-parcels"}' in written
