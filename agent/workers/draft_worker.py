@@ -35,7 +35,7 @@ MAX_REDRAWS = 2
 """In a row; then a whole new draft, for the name of a test may be what is wrong."""
 PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
 """Stands for a test whose new body could not be read, so that it fails and no test is lost."""
-SCAFFOLD = "python_func("
+SCAFFOLD, COMPILES = "python_func(", "def compile_tasks("
 TEST_KINDS = ("python_func", "Compiler()")
 
 RULES: dict[str, list[str]] = {
@@ -54,6 +54,11 @@ RULES: dict[str, list[str]] = {
     ],
     "infra": ["Use only paths that exist in the repository."],
 }
+
+COMPILED_RULES = [
+    "A pipeline is compiled, not run: look only at what the helpers above give.",
+    "Names and values come from the task.",
+]
 
 
 class TooLong(ToolFailure):
@@ -135,7 +140,8 @@ class DraftSession:
         if role == "docs" and number % 2 and start.strip() != "#":
             # With its beginning given it needs no example, and can copy nothing from one.
             packet = packet.model_copy(update={"recipes": []})
-        prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
+        rules = COMPILED_RULES if role == "tests" and COMPILES in start else RULES[role]
+        prompt = draft_prompt(packet, target, [*rules, *self.facts(role, target, packet)], self.hints)
         extended = going_on(self.job, role, target, number) if self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
         try:
@@ -204,7 +210,8 @@ class DraftSession:
         if plan is None:
             return False
         self.redraws += 1
-        prompt = draft_prompt(packet, target, [*RULES["tests"], *self.facts("tests", target, packet)], self.hints)
+        rules = COMPILED_RULES if COMPILES in plan.kept else RULES["tests"]
+        prompt = draft_prompt(packet, target, [*rules, *self.facts("tests", target, packet)], self.hints)
         text = plan.kept
         for name, head in plan.heads.items():
             opening = opening_of(target, f"{text}\n\n{head}\n")

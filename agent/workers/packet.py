@@ -79,14 +79,16 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     requirements = requirements_of(feature, task, brief)
     cited = requirements_of(feature, task, True)
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
+    # A small model makes each of them a test, whatever is under test.
+    edges, entities = (edge_cases_of(feature, role), entities_of(feature, role)) if role == "code" else ([], [])
     return Packet(
         task=task,
         role=role,
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
         requirements=requirements,
-        edge_cases=near_to(text, edge_cases_of(feature, role), 2) if brief else edge_cases_of(feature, role),
-        entities=near_to(text, entities_of(feature, role), 1) if brief else entities_of(feature, role),
+        edge_cases=edge_cases_of(feature, role) if not brief else near_to(text, edges, 2),
+        entities=entities_of(feature, role) if not brief else near_to(text, entities, 1),
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
         scope=scope_of(job, role),
