@@ -1,1 +1,1 @@
-"""TODO."""
+"""Who decides: documents, planner, roles, workers, verifier, workflow, budgets, reports, surfaces."""

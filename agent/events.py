@@ -106,6 +106,14 @@ class AttemptFinished(Base):
     why: str = Field(default="", description="First failure, one line")
 
 
+class HandedBack(Base):
+    type: Literal["handed-back"] = "handed-back"
+    task: str
+    attempt: int
+    fault: dict[str, Any] = Field(description="Fault as JSON: what the author of the task's tests says of the code")
+    refused: str = Field(default="", description="Why the code role is not asked; empty when it is")
+
+
 class TaskFinished(Base):
     type: Literal["task-finished"] = "task-finished"
     task: str
@@ -117,6 +125,7 @@ class TaskFinished(Base):
     why: str = ""
     over_budget: bool = Field(default=False, description="Its own budget ended it: `--resume` may try it again")
     patch: str | None = Field(default=None, description="Where the unverified work is kept, relative to the run folder")
+    mended: list[str] = Field(default=[], description="Code that its role changed because the task's tests found fault")
     seconds: float = 0.0
 
 
@@ -170,6 +179,7 @@ Event = Annotated[
     | ToolCalled
     | GateFinished
     | AttemptFinished
+    | HandedBack
     | TaskFinished
     | Notice
     | FinalCheck

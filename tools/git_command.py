@@ -88,12 +88,33 @@ def has_lfs() -> bool:
 
 def is_own(where: Path) -> bool:
     """Whether a folder is the top of a worktree that kfpilot has made."""
+    record = pointed_at(where)
+    return record is not None and (record / MARK).is_file()
+
+
+def pointed_at(where: Path) -> Path | None:
+    """The folder that the `.git` file of a worktree or submodule names."""
     try:
         pointer = (where / ".git").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return False
-    record = pointer.removeprefix("gitdir:").strip()
-    return bool(record) and (where / record / MARK).is_file()
+        return None
+    named = pointer.removeprefix("gitdir:").strip()
+    return where / named if named else None
+
+
+def own_index(where: Path) -> Path | None:
+    """The index of a whole worktree that kfpilot has made and nobody has moved; None for everything else.
+
+    Read from the files that gitrepository-layout(5) describes: to ask git costs a process, and a task asks often.
+    """
+    record = pointed_at(where)
+    if record is None or not all((record / name).is_file() for name in (MARK, "HEAD", "commondir")):
+        return None
+    try:
+        back = record / (record / "gitdir").read_text(encoding="utf-8", errors="surrogateescape").strip()
+    except OSError:
+        return None
+    return record.resolve() / "index" if back.resolve() == (where / ".git").resolve() else None
 
 
 def attempt(
@@ -221,6 +242,9 @@ def require_top(worktree: Path) -> Path:
     Raises:
         ToolFailure: It is not.
     """
+    index_of_ours = own_index(worktree)
+    if index_of_ours is not None:
+        return index_of_ours
     said = text(git(worktree, "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-path", "index"))
     top, _, index = said.rstrip("\n").rpartition("\n")
     if Path(top) != worktree.resolve():

@@ -16,6 +16,7 @@ from ..events import (
     AttemptFinished,
     BaselineReady,
     FinalCheck,
+    HandedBack,
     Notice,
     PlanReady,
     ReviewFinished,
@@ -68,7 +69,7 @@ class Translator:
                 return [self.plan(), *self.text(event)]
             case TaskStarted():
                 return [self.plan(), self.begin(event.task)]
-            case AttemptFinished():
+            case AttemptFinished() | HandedBack():
                 return self.attempt(event)
             case TaskFinished():
                 return [*self.end(event), self.plan()]
@@ -99,8 +100,8 @@ class Translator:
             locations=[self.location(path) for path in task.named_files],
         )
 
-    def attempt(self, event: AttemptFinished) -> list[Update]:
-        """An attempt that did not pass."""
+    def attempt(self, event: AttemptFinished | HandedBack) -> list[Update]:
+        """An attempt that did not pass, or whose author says that the code is wrong."""
         lines = [bare(line) for line in self.plain.lines(event)]
         if not lines:
             return []

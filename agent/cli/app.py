@@ -12,8 +12,11 @@ from typing import Annotated
 import typer
 
 from ..errors import EXIT_NOT_VERIFIED, Interrupted, KfpilotError, ToolFailure
+from ..reports.words import Form
 from .checks import register_checks
 from .common import say
+from .deliver import EPILOG as DELIVER_EXAMPLES
+from .deliver import deliver
 from .model import model_app
 from .nightly import nightly_app
 from .options import Feature, Json, NoColor, Repo, Sandbox, Stories, WordsFile
@@ -144,9 +147,16 @@ def plan(
 register_checks(app)
 
 
-@app.command(epilog="Examples:  kfpilot report   ·   kfpilot report 20261125 --json")
+@app.command(
+    epilog="Examples:  kfpilot report   ·   kfpilot report 20261125 --json   ·   "
+    "kfpilot report --format junit --out kfpilot.xml"
+)
 def report(
     run: Annotated[str | None, typer.Argument(help="Run id or its beginning (default: the latest).")] = None,
+    form: Annotated[
+        Form, typer.Option("--format", "-f", help="html is one static page, junit is for CI services.")
+    ] = "md",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write it to this file.", dir_okay=False)] = None,
     json: Json = False,
     no_color: NoColor = False,
     repo: Repo = Path(),
@@ -155,7 +165,11 @@ def report(
     from .common import console_for, root_of
     from .report import report_command
 
-    raise typer.Exit(report_command(root_of(repo), console_for(no_color), run, as_json=json))
+    console = console_for(no_color)
+    raise typer.Exit(report_command(root_of(repo), console, run, form="json" if json else form, out=out))
+
+
+app.command(epilog=DELIVER_EXAMPLES)(deliver)
 
 
 @app.command(epilog="Examples:  kfpilot status   ·   kfpilot status --json")

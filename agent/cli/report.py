@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import EXIT_OK
+from ..errors import EXIT_OK, UserError
 from ..reports.find import find_run
 from ..reports.status import RunStatus, Status
 from ..reports.summarise import summarise
-from ..reports.words import OUTCOMES, bare, one_line, plural
+from ..reports.words import OUTCOMES, Form, bare, one_line, plural
+from ..reports.write import in_form, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,26 +28,36 @@ UNFINISHED = {
 """What is said of a run that has not come to its end, by what is known of its process."""
 
 
-def report_command(root: Path, console: Console, run: str | None = None, *, as_json: bool = False) -> int:
-    """`kfpilot report [RUN] [--json]`: the report of a run, made from its journal now.
+def report_command(
+    root: Path,
+    console: Console,
+    run: str | None = None,
+    *,
+    form: Form = "md",
+    out: Path | None = None,
+) -> int:
+    """`kfpilot report [RUN]`: the report of a run, made from its journal now.
 
     Args:
         root: The repository's root.
-        console: Where to print; its file takes the JSON.
+        console: Where to print.
         run: A run's id, the beginning of one, or a feature's name; None is the latest run.
-        as_json: Print the content of `report.json` instead of Markdown.
+        form: What it is written as.
+        out: A file to write it to; standard output if it is not given.
 
     Raises:
-        UserError: There is no such run.
+        UserError: There is no such run, or the file cannot be written.
     """
-    report = summarise(find_run(root, run).journal)
-    if as_json:
-        console.file.write(report.model_dump_json(indent=2) + "\n")
-        return EXIT_OK
-    from ..reports.markdown import render
-
-    text = render(report)
-    if console.is_terminal:
+    text = in_form(summarise(find_run(root, run).journal), form)
+    if out is not None:
+        try:
+            write_whole(out, text)
+        except OSError as error:
+            raise UserError(
+                f"{out} cannot be written: {error.strerror or error}", mend="Name a file in a folder that exists."
+            ) from None
+        console.print(f"Report: {out}", markup=False, highlight=False, soft_wrap=True)
+    elif form == "md" and console.is_terminal:
         from rich.markdown import Markdown
 
         console.print(Markdown(text))

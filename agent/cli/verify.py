@@ -17,8 +17,10 @@ from ..documents.models import Feature
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..planner.build import build_plan
 from ..planner.models import PlannedTask
+from ..reports.history import task_history
 from ..settings import Settings
 from ..verifier.bench import Bench
+from ..verifier.claims import with_code
 from ..verifier.context import GateContext
 from ..verifier.final import other_versions
 from ..verifier.models import Verdict
@@ -148,7 +150,7 @@ def judge(
     """One verdict, compared with the given commit, or with the one before the task's own commit, or with HEAD."""
     start = base or base_of(repo, feature, task)
     context = GateContext(
-        task=task,
+        task=as_worked(repo, feature, task),
         feature=feature.model_copy(update={"root": worktree}),
         worktree=worktree,
         base=start,
@@ -165,6 +167,13 @@ def base_of(repo: Repo, feature: Feature, task: PlannedTask) -> str:
         if key == task.id:
             return f"{sha}~1"
     return git.head(repo)
+
+
+def as_worked(repo: Repo, feature: Feature, task: PlannedTask) -> PlannedTask:
+    """The task with the code role as well, if its tests found fault with code that their commit changes."""
+    live, _ = task_history(repo, "HEAD")
+    mine = [item for item in live if item.feature == feature.name and item.task == task.id]
+    return with_code(task, mine[-1].mended) if mine and mine[-1].mended else task
 
 
 def task_paths(repo: Repo, feature: Feature, task: PlannedTask) -> list[str] | None:

@@ -18,6 +18,7 @@ from ..events import (
     BaselineReady,
     FinalCheck,
     GateFinished,
+    HandedBack,
     Notice,
     PlanReady,
     ReviewFinished,
@@ -26,6 +27,7 @@ from ..events import (
     TaskFinished,
     TaskStarted,
 )
+from ..verifier.models import Fault
 from .fold import RunFold
 from .words import bare, clock, count, one_line, plural, say_counts, say_review
 
@@ -144,6 +146,10 @@ class PlainDisplay(Display):
                 return []
             case AttemptFinished():
                 return self._attempt(event)
+            case HandedBack():
+                fault = one_line(Fault.model_validate(event.fault).text, 300)
+                head = f"not handed to the code role, {event.refused}" if event.refused else "handed to the code role"
+                return [self._task(event.task, f"{one_line(head, 300)}: {fault}")]
             case TaskFinished():
                 return [self._task(event.task, self._outcome(event))]
             case Notice():
@@ -192,7 +198,8 @@ class PlainDisplay(Display):
             return f"skipped: {one_line(event.why, 200)}"
         spent = f"{plural(task.attempts, 'attempt')}, {count(task.usage.tokens)} tokens, {clock(task.seconds)}"
         if event.outcome == "verified":
-            return f"verified: {spent}" + (f", commit {event.commit[:10]}" if event.commit else "")
+            mended = f", with code mended for its tests: {', '.join(event.mended)}" if event.mended else ""
+            return f"verified: {spent}" + (f", commit {event.commit[:10]}" if event.commit else "") + mended
         kept = f"; work kept in {event.patch}" if event.patch else ""
         return f"FAILED: {one_line(event.why, 200)} ({spent}){kept}"
 

@@ -73,7 +73,8 @@ def find_run(root: Path, hint: str | None = None) -> RunInfo:
 
     Args:
         root: The repository's root.
-        hint: A run's id, the beginning of one that is unique, or a feature's name (its latest run); None is the latest.
+        hint: A run's id, the beginning of one that is unique, or a feature's name or number (its latest run); None is
+            the latest.
 
     Raises:
         UserError: No run fits, or several do.
@@ -89,8 +90,10 @@ def find_run(root: Path, hint: str | None = None) -> RunInfo:
     if fitting:
         names = ", ".join(run.id for run in fitting[:6])
         raise UserError(f"'{hint}' fits {len(fitting)} runs: {names}", mend="Give more of the run's id.")
-    of_feature = [run for run in runs if run.feature == hint]
-    if of_feature:
+    of_feature = [run for run in runs if run.feature == hint] or [
+        run for run in runs if run.feature.startswith(f"{hint}-")
+    ]
+    if len({run.feature for run in of_feature}) == 1:
         return of_feature[0]
     if not runs:
         return latest_run(root)

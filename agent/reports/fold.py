@@ -17,6 +17,7 @@ from ..events import (
     BudgetsSet,
     FinalCheck,
     GateFinished,
+    HandedBack,
     ModelCalled,
     Notice,
     PlanReady,
@@ -28,7 +29,7 @@ from ..events import (
     ToolCalled,
 )
 from ..planner.models import ExecutionPlan, PlannedTask
-from ..verifier.models import GateResult
+from ..verifier.models import Fault, GateResult
 from .models import TaskReport, Usage
 
 
@@ -109,6 +110,8 @@ class RunFold:
                 self._gate_finished(event.task, event.attempt, GateResult.model_validate(event.result))
             case AttemptFinished():
                 self._attempt_finished(event)
+            case HandedBack():
+                self._handed_back(event)
             case TaskFinished():
                 self._task_finished(event)
             case Notice():
@@ -155,6 +158,7 @@ class RunFold:
         self._close(event.task)
         task.role, task.title = event.role or task.role, event.title or task.title
         task.state, task.why, task.gates, task.patch = "unfinished", "", [], None
+        task.fault, task.fault_refused, task.mended = None, "", []
         self._gates_of.pop(event.task, None)
         self._attempts_before[event.task] = task.attempts
         self._begun[event.task] = event.at
@@ -199,6 +203,14 @@ class RunFold:
         self._gates_of.pop(event.task, None)
         self.activity[event.task] = "committing" if event.passed else "attempt failed"
 
+    def _handed_back(self, event: HandedBack) -> None:
+        task = self.task(event.task)
+        if event.refused and task.fault and not task.fault_refused:
+            return  # A further claim; the one that was followed up is what counts.
+        task.fault, task.fault_refused = Fault.model_validate(event.fault), event.refused
+        if not event.refused:
+            self.activity[event.task] = "handed to the code role"
+
     def _task_finished(self, event: TaskFinished) -> None:
         task = self.task(event.task)
         spent = self.seconds_of(task, event.at)
@@ -211,6 +223,7 @@ class RunFold:
         task.commit = event.commit or (task.commit if event.outcome == "verified" else None)
         task.evidence = event.evidence or (task.evidence if event.outcome == "verified" else None)
         task.patch = event.patch if event.outcome != "verified" else None
+        task.mended = list(event.mended)
         self.activity.pop(event.task, None)
 
     def _close(self, key: str) -> None:

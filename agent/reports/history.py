@@ -15,12 +15,22 @@ TASK_TRAILER = "Kfpilot-Task"
 FEATURE_TRAILER = "Kfpilot-Feature"
 RUN_TRAILER = "Kfpilot-Run"
 EVIDENCE_TRAILER = "Kfpilot-Evidence"
+MENDED_TRAILER = "Kfpilot-Mended"
+"""Of a tests task whose commit changes code as well: the file that its tests found fault with."""
 UNDO_TRAILER = "Kfpilot-Undo"
 """Of a commit that takes a task back: the commit it takes back."""
 UNDO_EVIDENCE_TRAILER = "Kfpilot-Undo-Evidence"
 """The same by its evidence, which stays what it is when a user rebases."""
 
-KEYS = (TASK_TRAILER, FEATURE_TRAILER, RUN_TRAILER, EVIDENCE_TRAILER, UNDO_TRAILER, UNDO_EVIDENCE_TRAILER)
+KEYS = (
+    TASK_TRAILER,
+    FEATURE_TRAILER,
+    RUN_TRAILER,
+    EVIDENCE_TRAILER,
+    MENDED_TRAILER,
+    UNDO_TRAILER,
+    UNDO_EVIDENCE_TRAILER,
+)
 
 
 class TaskCommit(BaseModel):
@@ -33,6 +43,7 @@ class TaskCommit(BaseModel):
     feature: str = ""
     run: str = ""
     evidence: str = ""
+    mended: str = ""
     shared: bool = False
     """The commit stands for several tasks: somebody has squashed."""
     undone_by: str = ""
@@ -61,6 +72,7 @@ def task_history(repo: Repo, span: str) -> tuple[list[TaskCommit], list[TaskComm
                 feature=(values[FEATURE_TRAILER] or [""])[0],
                 run=(values[RUN_TRAILER] or [""])[0],
                 evidence=(values[EVIDENCE_TRAILER] or [""])[0],
+                mended=(values[MENDED_TRAILER] or [""])[0],
                 shared=len(tasks) > 1,
             )
             for task in tasks

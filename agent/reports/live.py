@@ -194,6 +194,10 @@ def print_summary(report: Report, console: Console, *, report_file: Path | None 
             console.print(
                 Text(f"    work kept in .kfpilot/runs/{report.run}/{task.patch}", style="dim"), soft_wrap=True
             )
+    for task in report.accused:
+        if task.fault:
+            told = f"its tests find fault with {task.fault.file}; {task.fault_end}"
+            console.print(Text(f"  {task.id} {bare(one_line(told, 300))}", style="yellow"), soft_wrap=True)
     tests = report.tests
     if tests.before is not None or tests.after is not None:
         console.print(Text(f"Tests: {say_counts(tests.before)} before, {say_counts(tests.after)} after"))

@@ -89,6 +89,21 @@ The run worked no task.
 
 {% endif %}\
 {% endfor %}\
+{% for t in r.accused %}\
+{% if loop.first %}\
+### Tests that found fault with code
+
+What the author of the tests says; the gates have judged the outcome, not the claim. Look at such code yourself.
+
+| Task | Code | It does | It should | Because of | What came of it |
+|---|---|---|---|---|---|
+{% endif %}\
+| {{ t.id | cell }} | `{{ t.fault.file | cell }}` {{ t.fault.function | cell }} | {{ t.fault.does | cell }} | \
+{{ t.fault.should | cell }} | {{ t.fault.by | cell }} | {{ t.fault_end | cell }} |
+{% if loop.last %}
+
+{% endif %}\
+{% endfor %}\
 ### What the gates saw
 
 {% for t in r.tasks if t.gates %}\

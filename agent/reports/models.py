@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..acceptance.models import Row
 from ..acceptance.review import Review
-from ..verifier.models import GateResult
+from ..verifier.models import Fault, GateResult
 
 TaskReportState = Literal["verified", "failed", "skipped", "unfinished", "pending"]
 RunState = Literal["verified", "partly", "budget", "interrupted", "error", "unfinished"]
@@ -61,6 +61,18 @@ class TaskReport(Model):
     usage: Usage = Field(default_factory=Usage)
     seconds: float = 0.0
     why: str = Field(default="", description="Why it is not verified, one line")
+    fault: Fault | None = Field(default=None, description="What the author of its tests says is wrong with the code")
+    fault_refused: str = Field(default="", description="Why the code role was not asked; empty when it was")
+    mended: list[str] = Field(default=[], description="The code files that the code role changed for it")
+
+    @property
+    def fault_end(self) -> str:
+        """What came of the claim that the code is wrong."""
+        if self.fault_refused:
+            return f"not handed to the code role: {self.fault_refused}"
+        if self.mended:
+            return f"mended by the code role, in the commit of the tests: {', '.join(self.mended)}"
+        return "handed to the code role" + (", not mended" if self.state in ("verified", "failed") else "")
 
 
 class TestFigures(Model):
@@ -146,6 +158,11 @@ class Report(Model):
     review: Review | None = Field(default=None, description="None: the run has not come to it")
     issues: list[Issue] = []
     readiness: Readiness = Field(default_factory=lambda: Readiness(ready=False, text=""))
+
+    @property
+    def accused(self) -> list[TaskReport]:
+        """The tasks whose tests' author says that the code is wrong."""
+        return [task for task in self.tasks if task.fault]
 
     @property
     def verified(self) -> list[TaskReport]:

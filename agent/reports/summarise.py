@@ -167,6 +167,10 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
     for warning in fold.plan.warnings if fold.plan else []:
         place = f" (line {warning.line})" if warning.line else ""
         yield Issue(kind="warning", text=f"{warning.code}: {one_line(warning.message)}{place}")
+    for task in report.accused:
+        if task.fault:
+            text = f"{task.id}: its tests find fault with {one_line(task.fault.text)}; {one_line(task.fault_end)}"
+            yield Issue(kind="warning", task=task.id, text=text)
     yield from _acceptance_issues(report)
     seen = {warning.message for warning in fold.plan.warnings} if fold.plan else set()
     for notice in fold.notices:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..acceptance.review import Review
+
+Form = Literal["md", "json", "html", "junit"]
+"""What a report is written as."""
 
 OUTCOMES = {
     "verified": "every selected task verified",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class TestFirst(BaseModel):
@@ -37,6 +37,48 @@ class GateResult(BaseModel):
     test_first: list[TestFirst] = Field(default=[], description="Test files that wait for code, or wait no more")
 
 
+def _lean(schema: dict[str, Any]) -> None:
+    """Take out of a schema what tells a model nothing: it is part of every request."""
+    for part in (schema, *schema["properties"].values()):
+        part.pop("title", None)
+    schema.pop("description", None)
+
+
+class Fault(BaseModel):
+    """What the author of tests says is wrong with the code that they test. A claim: it decides nothing."""
+
+    model_config = ConfigDict(json_schema_extra=_lean)
+
+    file: str
+    function: str
+    does: str
+    should: str = Field(description="what the documents demand instead")
+    by: str = Field(description="where they do: FR-001, US1/AS2, …")
+
+    @property
+    def text(self) -> str:
+        """On one line, for a person."""
+        name = f" ({self.function})" if self.function else ""
+        return " ".join(f"{self.file}{name}: {self.does}; {self.by} demands: {self.should}".split())
+
+
+class HandBack(BaseModel):
+    """Tests that go to the code role, with the claim of their author, because the code may be what is wrong."""
+
+    fault: Fault
+    demands: list[str] = Field(default=[], description="What the documents say in the places that the claim names")
+    failing: str = Field(default="", description="The failing tests, with their output")
+    tree: str = Field(description="The git tree with the tests, before any code was changed")
+    attempt: int = Field(description="The attempt that wrote the tests")
+
+
+class Mended(BaseModel):
+    """Evidence that code was changed because a task's tests found fault with it."""
+
+    fault: Fault
+    files: list[str] = Field(description="The files that the code role changed")
+
+
 class Verdict(BaseModel):
     """All gates of one task on one tree."""
 
@@ -46,6 +88,7 @@ class Verdict(BaseModel):
     red: dict[str, list[str]] = Field(
         default={}, description="Test file -> tasks still to come that must turn it green (tests written first)"
     )
+    mended: Mended | None = Field(default=None, description="Code that was changed along with the tests of the task")
 
     @property
     def passed(self) -> bool:

@@ -14,6 +14,7 @@ from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
+from ..verifier.models import Fault
 from .answers import copied_from, file_from, is_whole
 from .compiled_outline import compiled_outlines
 from .extend import Extension, going_on, joined, more_tests
@@ -83,6 +84,7 @@ class DraftSession:
 
     def __init__(self, handle: Handle, job: Job) -> None:
         self.handle, self.job = handle, job
+        self.fault: Fault | None = None
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
         self.redraws = self.keeps = 0

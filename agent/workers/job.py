@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from ..documents.models import Feature
 from ..planner.models import PlannedTask
 from ..settings import Settings
+from ..verifier.models import Fault, HandBack
 
 if TYPE_CHECKING:
     from ...tools.kfp_check import KfpModule
@@ -30,6 +31,7 @@ class Job:
         tree: The repository's files at the start of the run, the same text for every task.
         emit: Takes events.
         compiled: Compiles files of the worktree in the sandbox; None where nobody can.
+        handed: Given when the task's tests are written, and its code role is to look at the code they find fault with.
     """
 
     task: PlannedTask
@@ -42,6 +44,7 @@ class Job:
     tree: str = ""
     notes: list[str] = field(default_factory=list)
     compiled: Callable[[list[str]], list[KfpModule]] | None = None
+    handed: HandBack | None = None
 
 
 class Feedback(BaseModel):
@@ -65,7 +68,13 @@ class Feedback(BaseModel):
 
 
 class Session(Protocol):
-    """A worker at one task: remembers what it said and saw between attempts."""
+    """A worker at one task: remembers what it said and saw between attempts.
+
+    Attributes:
+        fault: What the author of tests said, in the last attempt, is wrong with the code that they test.
+    """
+
+    fault: Fault | None
 
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Work once; returns the worker's own summary, which decides nothing.

@@ -16,6 +16,7 @@ from ..documents.models import Feature, Story
 from ..planner.classify import written_files
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import may_write, role_of_path, roles_of, writable_for
+from ..verifier.claims import path_of
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
@@ -81,6 +82,8 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
     # A small model makes each of them a test, whatever is under test.
     edges, entities = (edge_cases_of(feature, role), entities_of(feature, role)) if role == "code" else ([], [])
+    # Code that is to be mended is its own example.
+    recipes = 0 if job.handed else recipes
     return Packet(
         task=task,
         role=role,
@@ -143,6 +146,7 @@ def writes_of(job: Job, role: Role) -> list[str]:
     """The files that this role is to write: not those a task only refers to, and not those of another role."""
     task, document = job.task, job.feature.task(job.task.id)
     meant = set(written_files(document)) or set(task.files)
+    meant |= {path_of(job.handed.fault)} if job.handed else set()
     paths = writable_for(task, role)
     own = [path for path in task_files_for(task, role) if path in meant and may_write(paths, path)]
     return [*own, *(path for path in handed_on(job, role) if path not in own)]

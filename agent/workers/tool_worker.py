@@ -12,6 +12,7 @@ from ..marks import mark_for
 from ..models.handle import Handle
 from ..planner.models import Role
 from ..planner.paths import writable_for
+from ..verifier.models import Fault, HandBack
 from .job import Feedback, Job, Session
 from .packet import gather, task_files_for
 from .templates import render
@@ -38,15 +39,21 @@ class ToolSession:
 
     def __init__(self, handle: Handle, job: Job) -> None:
         self.job = job
-        self.talks = [Talk(handle, job, role) for role in [job.task.role, *job.task.also]]
+        # Tests that were handed back are as they shall be: only the code is worked at.
+        roles: list[Role] = ["code"] if job.handed else [job.task.role, *job.task.also]
+        self.talks = [Talk(handle, job, role) for role in roles]
+        self.fault: Fault | None = None
 
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Let each role work; after a refusal only the roles whose paths the findings name (all if none)."""
+        self.fault = None
         talks = self.talks
         if feedback and len(talks) > 1:
             text = "\n".join(feedback.failures) or feedback.text
             talks = [talk for talk in talks if any(path in text for path in talk.paths)] or talks
-        return " ".join(filter(None, (talk.go(number, feedback) for talk in talks)))
+        said = " ".join(filter(None, (talk.go(number, feedback) for talk in talks)))
+        self.fault = next((talk.fault for talk in talks if talk.fault and talk.role == "tests"), None)
+        return said
 
 
 class Talk:
@@ -55,6 +62,7 @@ class Talk:
     def __init__(self, handle: Handle, job: Job, role: Role) -> None:
         self.handle, self.job, self.role = handle, job, role
         self.messages: list[Any] = []
+        self.fault: Fault | None = None
         self.paths = task_files_for(job.task, role)
 
     def first_request(self, *, brief: bool = False) -> str:
@@ -65,7 +73,8 @@ class Talk:
         values = {name: getattr(packet, name) for name in type(packet).model_fields}
         # The start of the request is the same for all tasks of a run, and so is the code in its marks.
         marks = {"project_mark": mark_for(packet.project, packet.tree), "mark": mark_for(packet)}
-        return render("task.md", role_text=render(f"role_{self.role}.md"), **values, **marks)
+        handed = handed_text(self.job, self.job.handed) if self.job.handed else ""
+        return render("task.md", role_text=render(f"role_{self.role}.md"), handed=handed, **values, **marks)
 
     def go(self, number: int, feedback: Feedback | None) -> str:
         """One attempt: the model works until it calls `finish`."""
@@ -77,7 +86,7 @@ class Talk:
         from .loops import Loops
         from .middleware import Endings, Meter, retrying
         from .shrink import Shrink
-        from .toolbox import tools_for
+        from .toolbox import or_nothing, tools_for
 
         if feedback and feedback.fresh:
             # What was said so far led to the same failure twice: without it another way is more likely.
@@ -115,8 +124,11 @@ class Talk:
             raise
         self.messages = state["messages"]
         answer = next(message for message in reversed(self.messages) if isinstance(message, AIMessage))
-        calls = [call["args"].get("summary", "") for call in answer.tool_calls if call["name"] == "finish"]
-        return str(calls[-1]) if calls else ""
+        calls = [call["args"] for call in answer.tool_calls if call["name"] == "finish"]
+        told = or_nothing(calls[-1].get("code_is_wrong")) if calls else None
+        # The tool has taken these arguments, so they are of its form.
+        self.fault = Fault.model_validate(told) if told else None
+        return str(calls[-1].get("summary", "")) if calls else ""
 
 
 def alone(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -127,6 +139,12 @@ def alone(call: Callable[..., Any], *arguments: Any) -> Any:
     context = copy_context()
     context.run(var_child_runnable_config.set, None)
     return context.run(call, *arguments)
+
+
+def handed_text(job: Job, handed: HandBack) -> str:
+    """What the code role is asked when tests find fault with the code."""
+    mark = mark_for(handed.fault.text, handed.failing, *handed.demands)
+    return render("handed_back.md", task=job.task, handed=handed, fault=handed.fault, mark=mark)
 
 
 def feedback_text(job: Job, feedback: Feedback) -> str:

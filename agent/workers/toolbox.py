@@ -6,15 +6,26 @@ A tool's error is a sentence for the model; whatever it says, only the verifier 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator
 
 from ...tools import search as searching
 from ...tools.files import Workspace
+from ..verifier.models import Fault
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 LONGEST = 16_000
+
+
+def or_nothing(value: Any) -> Any:
+    """An optional argument as it is meant: some models fill in an empty text or the word for nothing."""
+    return None if not value or (isinstance(value, str) and value.strip().lower() in ("", "null", "none")) else value
+
+
+MaybeFault = Annotated[Fault | None, BeforeValidator(or_nothing)]
 
 
 def cut(text: str, limit: int = LONGEST) -> str:
@@ -78,7 +89,10 @@ def tools_for(space: Workspace, root: Path) -> list[BaseTool]:
         return space.delete(path)
 
     @tool
-    def finish(summary: Annotated[str, "what was done, in one or two sentences"]) -> str:
+    def finish(
+        summary: Annotated[str, "what was done, in one or two sentences"],
+        code_is_wrong: Annotated[MaybeFault, "for tests that are right by the documents and fail on the code"] = None,
+    ) -> str:
         """Say that the work is complete. The verifier then judges the files; its findings come back if it refuses."""
         return "handed to the verifier"
 

@@ -15,8 +15,9 @@ from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
 from ..planner.models import PlannedTask
-from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, RUN_TRAILER, TASK_TRAILER
+from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, MENDED_TRAILER, RUN_TRAILER, TASK_TRAILER
 from ..reports.write import write_whole
+from ..verifier.claims import path_of
 from ..verifier.context import GateContext
 from ..verifier.models import Verdict
 from ..verifier.red_green import due
@@ -124,6 +125,7 @@ def judge_again(
         again = verify(context, on_gate=on_gate, kept=kept)
     if not again.passed:
         raise NewBase([line for gate in again.gates if not gate.passed for line in gate.failures])
+    again.mended = verdict.mended
     if why:
         return again, tests_seen(lane, again, known)
     again.red = verdict.red
@@ -189,6 +191,7 @@ def commit_task(lane: Lane, task: PlannedTask, verdict: Verdict, head: str) -> s
             FEATURE_TRAILER: place.feature,
             EVIDENCE_TRAILER: verdict.digest,
             RUN_TRAILER: place.run,
+            **({MENDED_TRAILER: path_of(verdict.mended.fault)} if verdict.mended else {}),
         },
     )
     run.stop.check_halted()
@@ -223,4 +226,8 @@ def body_of(task: PlannedTask, verdict: Verdict) -> str:
     """The full title and what each gate saw."""
     seen = "\n".join(f"- {gate.gate}: {gate.summary}" for gate in verdict.gates)
     refs = f"\nFor {', '.join(task.refs)}.\n" if task.refs else ""
-    return f"{task.title}\n{refs}\nVerified on tree {verdict.tree}:\n{seen}"
+    mended = ""
+    if verdict.mended:
+        files = ", ".join(verdict.mended.files)
+        mended = f"\nIts tests found fault with {verdict.mended.fault.text}\nChanged by the code role for it: {files}\n"
+    return f"{task.title}\n{refs}{mended}\nVerified on tree {verdict.tree}:\n{seen}"

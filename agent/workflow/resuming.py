@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..events import RunFinished, read_journal
 from ..reports.find import list_runs
-from ..reports.write import write_reports
+from ..reports.write import FILES, write_reports
 from .leftovers import clear_leftovers
 from .place import Place, records
 
@@ -64,7 +64,7 @@ def ended(record: Path) -> bool:
 
 def reported(record: Path) -> bool:
     """Whether the run's report is there, and not older than its last event."""
-    reports = [record / "report.md", record / "report.json"]
+    reports = [record / name for name in FILES.values()]
     written = (record / "journal.jsonl").stat().st_mtime_ns
     return all(file.exists() and file.stat().st_mtime_ns >= written for file in reports)
 

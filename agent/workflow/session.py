@@ -116,6 +116,7 @@ class Lane:
     Attributes:
         base: The commit the worktree was last put to; empty when it is not known.
         session: The conversation about `session_task`; None when there is none in this process.
+        author: The conversation with the author of tests while the code role has them.
         tell: Tells the scheduler that the task is done with the model for now, or there again.
     """
 
@@ -125,6 +126,7 @@ class Lane:
     base: str = ""
     session: Session | None = None
     session_task: str = ""
+    author: Session | None = None
     tell: Callable[[Any], None] = lambda what: None
 
     def put(self, commit: str) -> None:

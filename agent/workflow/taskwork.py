@@ -1,8 +1,10 @@
 """The life of one task, as a LangGraph graph with a checkpoint of its own.
 
     work ─► judge ─► settle
-      ▲       │        │
-      └───────┴────────┘ refused, attempts left; or the branch has moved and both do not go together
+      ▲     │   ▲      │
+      │     ▼   │      │
+      │     mend       │     its tests find fault with the code: see `handback`
+      └───────┴────────┘     refused, attempts left; or the branch has moved and both do not go together
 
 Each node can be run again: it starts from git and the record, not from what an earlier try left behind.
 """
@@ -10,47 +12,25 @@ Each node can be run again: it starts from git and the record, not from what an 
 from __future__ import annotations
 
 import time
-from typing import Any, TypedDict
+from typing import Any
 
-from ...tools import git
 from ...tools.git_merge import paths_between
 from ...tools.import_reach import hard
-from ...tools.redact import redact
-from ..budgets import working_on
-from ..errors import BudgetExceeded, ToolFailure
-from ..events import AttemptFinished, AttemptStarted, GateFinished, Notice, TaskFinished, TaskStarted
+from ..events import AttemptFinished, Notice, TaskFinished, TaskStarted
 from ..planner.models import PlannedTask
-from ..verifier.models import Verdict
-from ..verifier.verify import verify
+from ..verifier.models import Fault, Verdict
 from ..workers.draft_worker import DraftWorker
 from ..workers.job import Feedback
 from ..workers.same import same_failures
+from .attempts import TaskState, ask, seen_by_gates
 from .clean_record import clean_failure
+from .handback import as_handed, attempts_of, give_back, mend, mended, not_agreed, offered
 from .landing import NewBase, land, put_judged
-from .lanes import await_turn, with_model
-from .limits import SAME_OTHER_WORKER, keep_unfinished, stop_for
+from .lanes import await_turn
+from .limits import SAME_OTHER_WORKER, stop_for
 from .place import keep_patch
 from .session import Lane
 from .suspects import in_output
-from .turns import may_be_company
-
-
-class TaskState(TypedDict, total=False):
-    """What a checkpoint keeps of a task; big texts stay in files."""
-
-    attempt: int
-    base: str
-    tree: str
-    started: float
-    feedback: dict[str, Any] | None
-    failures: list[str]
-    verdict: dict[str, Any] | None
-    findings: list[str]
-    again: bool
-    same: int
-    stop: str
-    said: str
-    over_budget: bool
 
 
 def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
@@ -65,15 +45,16 @@ def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
 
     run = lane.run
     graph = StateGraph(TaskState)
-    for name, node in {"work": work, "judge": judge, "settle": settle}.items():
+    for name, node in {"work": work, "judge": judge, "mend": mend, "settle": settle}.items():
         graph.add_node(name, bound(node, lane, task))
     graph.add_edge(START, "work")
     graph.add_edge("work", "judge")
-    graph.add_conditional_edges("judge", lambda state: after_judge(lane, state), ["work", "settle"])
+    graph.add_edge("mend", "judge")
+    graph.add_conditional_edges("judge", lambda state: after_judge(lane, state), ["work", "mend", "settle"])
     graph.add_conditional_edges("settle", lambda state: "work" if state.get("again") else END, ["work", END])
     compiled = graph.compile(checkpointer=checkpointer)
     config: Any = {"configurable": {"thread_id": f"{run.place.run}/{task.id}"}, "recursion_limit": 10_000}
-    lane.session, lane.session_task = None, ""
+    lane.session, lane.session_task, lane.author = None, "", None
     going_on = run.resumed and bool(compiled.get_state(config).next)
     if not going_on:
         run.emit(TaskStarted(task=task.id, role=task.role, title=task.title))
@@ -89,8 +70,13 @@ def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
         "same": 0,
         "stop": "",
         "over_budget": False,
+        **NOT_HANDED,
     }
     compiled.invoke(None if going_on else fresh, config, durability="sync")
+
+
+NOT_HANDED: TaskState = {"fault": None, "handed": None, "once": False, "mendings": 0, "reply": ""}
+"""Of a task that is begun: nobody has said anything of its code."""
 
 
 def bound(node: Any, lane: Lane, task: PlannedTask) -> Any:
@@ -110,11 +96,11 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     """One attempt of the worker."""
     run, base, attempt = lane.run, state["base"], state["attempt"] + 1
     feedback = Feedback.model_validate(state["feedback"]) if state.get("feedback") else None
-    same = state.get("same", 0)
+    same, mendings = state.get("same", 0), state.get("mendings", 0)
     if lane.session is None or lane.session_task != task.id:
         # The first attempt; or a resumed run, or a new base: the conversation is gone, so the task begins anew, on
         # what the branch holds by now. As many attempts are left as if it had never been begun.
-        base, attempt, feedback, same = run.head(), 1, None, 0
+        base, attempt, feedback, same, mendings = run.head(), 1, None, 0, 0
         lane.put(base)
         lane.session, lane.session_task = run.worker.open(lane.job(task, base)), task.id
     elif run.worker.fresh_tree or (feedback and feedback.restored):
@@ -122,55 +108,50 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         if same == SAME_OTHER_WORKER and not run.worker.fresh_tree:
             # From a fresh start it failed in the same way: whole files without tools are another way of working.
             lane.session = DraftWorker(run.handle, run.worker.attempts).open(lane.job(task, base))
-    useless, over, said = "", False, ""
-    try:
-        with with_model(lane):
-            run.ledger.begin_attempt()
-            run.emit(AttemptStarted(task=task.id, attempt=attempt, of=run.worker.attempts))
-            with working_on(task.id):
-                said = lane.session.attempt(attempt, feedback)
-    except ToolFailure as error:
-        useless = redact(str(error))
-    except BudgetExceeded as error:
-        if error.scope != "task":
-            keep_unfinished(lane, task.id, base)
-            raise
-        useless, over = error.what, True
     return {
-        "stop": useless if over else "",
-        "said": " ".join(redact(said).split())[:300],
-        "over_budget": over,
+        **ask(lane, lane.session, task.id, base, attempt, run.worker.attempts + mendings, feedback),
         "same": same,
-        "feedback": feedback.model_dump(mode="json") if feedback else None,
-        "attempt": attempt,
-        "base": base,
-        "tree": git.tree_hash(lane.worktree),
-        "failures": [useless] if useless else [],
-        "again": False,
+        "mendings": mendings,
     }
 
 
 def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     """The verifier looks at the worktree; model text has no part in it."""
-    run, attempt = lane.run, state["attempt"]
-    verdict = None
-    if state["failures"]:
-        failures = list(state["failures"])
-    else:
-        verdict = seen_by_gates(lane, task, state)
+    run, attempt, now = lane.run, state["attempt"], as_handed(task, state)
+    verdict, failures = None, list(state["failures"])
+    refused = "" if failures else not_agreed(lane, state)
+    if refused:
+        failures = [refused]
+    if not failures:
+        verdict = seen_by_gates(lane, now, state)
         failures = [line for gate in verdict.gates if not gate.passed for line in gate.failures]
     passed = verdict is not None and verdict.passed
     why = "" if passed else " ".join((failures or ["no gate ran"])[0].split())[:300]
     run.emit(AttemptFinished(task=task.id, attempt=attempt, passed=passed, why=why))
+    offer, refusal = offered(lane, task, state, verdict) if not state.get("handed") else (None, "")
     if passed and verdict:
+        verdict.mended = mended(lane, state)
         return {"verdict": verdict.model_dump(mode="json"), "feedback": None, "failures": []}
+    # What the code role did not manage is told by itself.
+    findings = [*(state.get("findings") or [] if attempt > 1 else []), "" if state.get("handed") else why]
+    if offer:
+        return {
+            "verdict": None,
+            "feedback": None,
+            "failures": [],
+            "findings": findings,
+            "same": 0,
+            "handed": offer.model_dump(mode="json"),
+            "once": True,
+        }
     before = (state.get("feedback") or {}).get("failures")
     same = state.get("same", 0) + 1 if same_failures(before, failures) else 0
     stop = state.get("stop") or stop_for(run, same, failures)
+    text = verdict.feedback() if verdict else "\n".join(failures)
     feedback = Feedback(
         attempt=attempt,
-        of=run.worker.attempts,
-        text=verdict.feedback() if verdict else "\n".join(failures),
+        of=attempts_of(lane, state),
+        text="\n".join(filter(None, (text, refusal))),
         failures=failures,
         # The same findings twice: what stands there leads nowhere.
         restored=run.worker.fresh_tree or same > 0,
@@ -178,7 +159,8 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     )
     for notice in in_output(task.id, feedback.text):
         run.emit(notice)
-    findings = [*(state.get("findings") or [] if attempt > 1 else []), why]
+    if state.get("handed") and (refused or stop or attempt >= attempts_of(lane, state)):
+        return {**give_back(lane, task, state, failures[0]), "findings": findings, "stop": stop}
     return {
         "verdict": None,
         "feedback": feedback.model_dump(mode="json"),
@@ -189,34 +171,11 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     }
 
 
-def seen_by_gates(lane: Lane, task: PlannedTask, state: TaskState) -> Verdict:
-    """The verdict on the attempt. Where others' gates may be to blame for a refusal, the gates run once more, alone."""
-    run = lane.run
-
-    def on_gate(result: Any) -> None:
-        run.emit(GateFinished(task=task.id, attempt=state["attempt"], result=result.model_dump(mode="json")))
-
-    def look() -> Verdict:
-        # Neither what a run of the tests left behind, nor what an interrupted look did.
-        put_judged(lane, state["base"], state["tree"])
-        lane.bench.latest = None
-        return verify(lane.context(task, state["base"]), on_gate=on_gate)
-
-    with run.turns.shared() as turn:
-        put_judged(lane, state["base"], state["tree"])
-        lane.set_baseline(state["base"])
-        verdict = look()
-    if turn.company and may_be_company(verdict):
-        with run.turns.alone():
-            verdict = look()
-    return verdict
-
-
 def after_judge(lane: Lane, state: TaskState) -> str:
-    """Again while it is refused and attempts are left."""
-    if state.get("verdict") or state.get("stop") or state["attempt"] >= lane.run.worker.attempts:
+    """Again while it is refused and attempts are left, by whoever has the task."""
+    if state.get("verdict") or state.get("stop") or state["attempt"] >= attempts_of(lane, state):
         return "settle"
-    return "work"
+    return "mend" if state.get("handed") else "work"
 
 
 def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
@@ -250,7 +209,7 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     files = paths_between(run.place.root, base, verdict.tree)
     await_turn(lane, task)
     try:
-        sha, verdict = land(lane, task, verdict, base, state["attempt"])
+        sha, verdict = land(lane, as_handed(task, state), verdict, base, state["attempt"])
     except NewBase as error:
         return begin_again(lane, task, str(error))
     run.emit(
@@ -261,6 +220,7 @@ def settle(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
             commit=sha,
             files=sorted(files),
             evidence=verdict.digest,
+            mended=verdict.mended.files if verdict.mended else [],
             seconds=seconds,
         )
     )
@@ -272,8 +232,9 @@ def begin_again(lane: Lane, task: PlannedTask, why: str) -> TaskState:
     message = f"{task.id} is worked again on top of what came onto the branch meanwhile: {why}"[:600]
     lane.run.emit(Notice(level="info", code="new-base", message=message))
     # The conversation is about files that are no more.
-    lane.session = None
+    lane.session = lane.author = None
     return {
+        **NOT_HANDED,
         "attempt": 0,
         "verdict": None,
         "feedback": None,
@@ -286,8 +247,12 @@ def begin_again(lane: Lane, task: PlannedTask, why: str) -> TaskState:
 
 
 def told_by(task: PlannedTask, state: TaskState) -> str:
-    """What the author of refused tests said last: they may be right and the code wrong, which no gate can tell."""
+    """What the author of refused tests said last, and what came of it: they may be right and the code wrong."""
+    if state.get("reply"):
+        return f"; its tests were {state['reply']}"
     said = state.get("said", "")
+    if state.get("fault"):
+        said = f"{said}; {Fault.model_validate(state['fault']).text}".removeprefix("; ")
     return f"; its worker said: {said}" if said and task.role == "tests" and not state.get("stop") else ""
 
 
@@ -298,7 +263,8 @@ def why_failed(state: TaskState) -> str:
         return state["stop"]
     feedback = state.get("feedback") or {}
     why = " ".join((feedback.get("failures") or ["not verified"])[0].split())[:500]
-    earlier = [(number, text) for number, text in enumerate(state.get("findings") or [], 1) if text[:200] != why[:200]]
+    found = enumerate(state.get("findings") or [], 1)
+    earlier = [(number, text) for number, text in found if text and text[:200] != why[:200]]
     if not earlier:
         return why
     number, text = earlier[-1]

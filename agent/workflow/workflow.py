@@ -113,7 +113,10 @@ def settle_what_is(run: Run, red: dict[str, list[str]]) -> None:
         if key in planned and not (last and last.outcome == "verified" and last.commit == sha):
             files = [path for path in files_in(run, sha) if path != tasks_file(run)]
             digest = verdict.digest if verdict else None
-            run.emit(TaskFinished(task=key, outcome="verified", commit=sha, files=files, evidence=digest))
+            mended = verdict.mended.files if verdict and verdict.mended else []
+            run.emit(
+                TaskFinished(task=key, outcome="verified", commit=sha, files=files, evidence=digest, mended=mended)
+            )
     for key, last in told.items():
         # Verified without a commit: there was nothing to change and no box to tick.
         given_up = last.outcome == "failed" and not last.over_budget

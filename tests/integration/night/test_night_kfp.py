@@ -16,8 +16,8 @@ from kfpilot.agent.cli.app import main
 from kfpilot.agent.night.models import Night
 from kfpilot.tools import kfp_lint
 
+from ..fake_kfp import FakeKfp, serving
 from .conftest import Village, git
-from .fake_kfp import FakeKfp, serving
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]

@@ -25,7 +25,7 @@ from kfpilot.agent.models.scripted import ScriptedModel, calls
 from kfpilot.agent.reports import write as reports_write
 from kfpilot.agent.settings import Settings
 from kfpilot.agent.verifier.bench import Bench
-from kfpilot.agent.workflow import driver, landing, lanes, place, taskwork, workflow
+from kfpilot.agent.workflow import attempts, driver, landing, lanes, place, taskwork, workflow
 from kfpilot.agent.workflow.place import Request
 from kfpilot.tools import git as tools_git
 
@@ -62,7 +62,7 @@ CALLS: dict[str, tuple[Any, str]] = {
     "commit": (tools_git, "commit_all"),
     "branch": (tools_git, "update_branch"),
     "evidence": (landing, "write_evidence"),
-    "verify": (taskwork, "verify"),
+    "verify": (attempts, "verify"),
     "patch": (taskwork, "keep_patch"),
     "worktree": (tools_git, "add_worktree"),
     "saved": (place.Place, "save"),

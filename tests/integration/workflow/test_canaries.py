@@ -18,7 +18,7 @@ from kfpilot.agent.models.handle import Handle
 from kfpilot.agent.models.recording import Recorder
 from kfpilot.agent.models.scripted import ScriptedModel, calls
 from kfpilot.agent.settings import Settings
-from kfpilot.agent.workflow import driver, taskwork
+from kfpilot.agent.workflow import attempts, driver
 from kfpilot.agent.workflow.driver import implement
 from kfpilot.agent.workflow.place import Request
 
@@ -184,7 +184,7 @@ def test_a_crash_shows_no_secret(
     good = calls(write("docs/prices.md", PAGE), ("finish", {"summary": "x"}))
     model, record = ScriptedModel([crash] * 3 if place == "model" else [good]), tmp_path / "record.jsonl"
     if place == "gate":
-        monkeypatch.setattr(taskwork, "verify", crash)
+        monkeypatch.setattr(attempts, "verify", crash)
     monkeypatch.setattr(driver, "guard_of", lambda *arguments: Guard(60, sleep=lambda seconds: None))
     monkeypatch.setenv("KFPILOT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("KFPILOT_REFINE", "never")

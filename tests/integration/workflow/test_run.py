@@ -21,7 +21,7 @@ from kfpilot.agent.models.handle import Handle
 from kfpilot.agent.models.scripted import ScriptedModel, calls
 from kfpilot.agent.settings import Settings
 from kfpilot.agent.verifier.bench import Bench
-from kfpilot.agent.workflow import driver, landing, taskwork
+from kfpilot.agent.workflow import attempts, driver, landing
 from kfpilot.agent.workflow.driver import NothingToDo, implement
 from kfpilot.agent.workflow.place import Request
 from kfpilot.tools import git as tools_git
@@ -387,7 +387,7 @@ def test_a_run_that_breaks_anywhere_does_each_task_once(
 
     with monkeypatch.context() as patch:
         if at == "verify":
-            patch.setattr(taskwork, "verify", breaking(taskwork.verify))
+            patch.setattr(attempts, "verify", breaking(attempts.verify))
         elif at == "tick":
             patch.setattr(landing, "tick_file", breaking(landing.tick_file))
         elif at == "commit":
@@ -499,7 +499,7 @@ def test_what_the_tests_write_is_not_taken_for_work_after_a_resume(
     )
     here = world(files={"tests/test_litter.py": litter})
     with monkeypatch.context() as patch:
-        patch.setattr(taskwork, "verify", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(attempts, "verify", lambda *a, **b: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(Interrupted):
             here.run(write(DOUBLE), tasks=["T001"])
     assert here.run(resume=True) == 0

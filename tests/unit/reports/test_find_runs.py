@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from kfpilot.agent import events as ev
 from kfpilot.agent.errors import UserError
 from kfpilot.agent.reports.find import find_run, latest_run, list_runs
 
@@ -42,6 +43,18 @@ def test_a_run_is_found_by_its_id_the_beginning_of_it_or_its_feature(root):
     assert find_run(root, "20300101-a1").id == "20300101-a1"
     assert find_run(root, "20300101").id == "20300101-a1"
     assert find_run(root, "001-late-orders").id == "20300102-b3"
+
+
+def test_the_number_of_a_feature_will_do_unless_two_have_it(root, recorder):
+    assert find_run(root, "001").id == "20300102-b3"
+
+    other = type(recorder)(root / ".kfpilot" / "runs" / "20300104-d5")
+    start = ev.RunStarted(
+        run="20300104-d5", feature="001-early-orders", branch="b", base="0" * 40, model="m", worker="tool"
+    )
+    other.add(start)
+    with pytest.raises(UserError, match="no run begins with '001'"):
+        find_run(root, "001")
 
 
 def test_a_beginning_that_fits_two_runs_lists_them(root):

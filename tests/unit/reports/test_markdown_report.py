@@ -31,10 +31,18 @@ def cells(text: str) -> list[list[str]]:
     return [row for row in found if row]
 
 
-def test_both_files_are_written_and_agree(mixed):
-    markdown, data = write_reports(mixed.run_dir)
+def test_all_files_are_written_and_agree(mixed):
+    markdown, data, page, cases = write_reports(mixed.run_dir)
 
-    assert sorted(path.name for path in mixed.run_dir.iterdir()) == ["journal.jsonl", "report.json", "report.md"]
+    assert sorted(path.name for path in mixed.run_dir.iterdir()) == [
+        "journal.jsonl",
+        "report.html",
+        "report.json",
+        "report.md",
+        "report.xml",
+    ]
+    assert "1 of 3 tasks verified" in page.read_text()
+    assert 'tests="3"' in cases.read_text()
     assert Report.model_validate(json.loads(data.read_text())) == summarise(mixed.path)
     assert "1 of 3 tasks verified" in markdown.read_text()
 
@@ -42,7 +50,7 @@ def test_both_files_are_written_and_agree(mixed):
 def test_writing_twice_replaces_the_files(mixed):
     write_reports(mixed.run_dir)
     mixed.start(resumed=True)
-    markdown, data = write_reports(mixed.run_dir)
+    markdown, data, *_ = write_reports(mixed.run_dir)
 
     assert json.loads(data.read_text())["sessions"] == 2
     assert "kfpilot run 001-late-orders --resume" in markdown.read_text()

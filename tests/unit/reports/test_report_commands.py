@@ -46,7 +46,7 @@ def test_report_prints_the_markdown_or_the_json(root, mixed):
     report = summarise(mixed.path)
 
     assert shown(report_command, root) == render(report)
-    assert json.loads(shown(report_command, root, mixed.run_dir.name[:6], as_json=True)) == report.model_dump(
+    assert json.loads(shown(report_command, root, mixed.run_dir.name[:6], form="json")) == report.model_dump(
         mode="json"
     )
     assert "T002" in shown(report_command, root, terminal=True)

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from kfpilot.agent.models.handle import Handle
 from kfpilot.agent.models.scripted import ScriptedModel, calls
+from kfpilot.agent.verifier.claims import demands, with_code
+from kfpilot.agent.verifier.models import Fault, HandBack
 from kfpilot.agent.workers.draft_worker import DraftWorker
 from kfpilot.agent.workers.job import Feedback, Job
 from kfpilot.agent.workers.tool_worker import ToolWorker, feedback_text
@@ -61,6 +63,22 @@ def test_first_request_of_each_role(role: str, job_of: Callable[[str], Job]) -> 
     job = job_of(TASKS[role])
     assert job.task.role == role
     compare(f"request_{role}.txt", readable(first_request(job).sent[0]))
+
+
+def test_request_of_the_code_role_when_tests_find_fault(job_of: Callable[[str], Job]) -> None:
+    job = job_of(TASKS["tests"])
+    fault = Fault(
+        file="flows/read_parcels.py", function="read_parcels", does="skips the first", should="read all", by="US1/AS1"
+    )
+    job.task = with_code(job.task, fault.file)
+    job.handed = HandBack(
+        fault=fault,
+        demands=demands(job.feature, fault),
+        failing="[tests] tests/test_parcels.py::test_x failed: assert 1 == 2",
+        tree="",
+        attempt=1,
+    )
+    compare("request_handed_back.txt", readable(first_request(job).sent[0]))
 
 
 def test_tools_are_the_same_for_every_role(job_of: Callable[[str], Job]) -> None:
