@@ -103,8 +103,10 @@ def texts_dedented(source: str) -> str:
     for node in sorted(found, key=lambda node: -node.lineno):
         text = str(node.value)
         plain = textwrap.dedent(text)
-        indented = all(line[:1] in (" ", "\t") for line in text.split("\n")[1:] if line.strip())
-        if node.end_lineno == node.lineno or not text.startswith("\n") or not indented or not text.strip():
+        indented = all(line[:1] in (" ", "\t") for line in text.split("\n") if line.strip())
+        # A backslash after the quotes takes the first line break away.
+        begins = text.startswith("\n") or lines[node.lineno - 1].rstrip().endswith("\\")
+        if node.end_lineno == node.lineno or not begins or not indented or not text.strip():
             continue
         before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
         after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator]

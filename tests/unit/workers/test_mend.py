@@ -83,7 +83,9 @@ def test_rows_in_triple_quotes_lose_the_indentation_of_the_code():
     """
     assert run(rows, """
         name,total
-    """) == rows
+    """) == """\\
+        name,total
+    """
 '''
     assert (
         texts_dedented(source)
@@ -92,7 +94,7 @@ def test_rows_in_triple_quotes_lose_the_indentation_of_the_code():
     A test.
     """
     rows = "name,total\\n\\"ü\\",1\\n"
-    assert run(rows, "name,total\\n") == rows
+    assert run(rows, "name,total\\n") == "name,total\\n"
 '''
     )
 
