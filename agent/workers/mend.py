@@ -30,7 +30,7 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     text = file.read_text(encoding="utf-8")
     mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), components)
     if role_of_path(path) == "tests":
-        mended = texts_dedented(mended)
+        mended = lists_sorted(texts_dedented(mended))
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-P", "-m", "ruff"]
@@ -112,6 +112,29 @@ def texts_dedented(source: str) -> str:
         after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator]
         rows = plain.removeprefix("\n").rstrip() + "\n"
         lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(rows, ensure_ascii=False)}{after}"]
+    return "".join(lines)
+
+
+def lists_sorted(source: str) -> str:
+    """`sorted(…) == ["b", "a"]` with the list in order: as it stands no code can pass it, and what is in it stays."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    lines = source.splitlines(keepends=True)
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    for node in sorted(compared, key=lambda node: (-node.lineno, -node.col_offset)):
+        called, listed = node.left, node.comparators[0]
+        by_name = isinstance(called, ast.Call) and ast.unparse(called.func) == "sorted" and not called.keywords
+        equal = len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq)
+        if not by_name or not equal or not isinstance(listed, ast.List) or listed.lineno != listed.end_lineno:
+            continue
+        values = [item.value for item in listed.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        if len(values) == len(listed.elts) and values != sorted(values):
+            line = lines[listed.lineno - 1].encode()
+            text = "[" + ", ".join(json.dumps(value, ensure_ascii=False) for value in sorted(values)) + "]"
+            line = line[: listed.col_offset] + text.encode() + line[listed.end_col_offset :]
+            lines[listed.lineno - 1] = line.decode()
     return "".join(lines)
 
 

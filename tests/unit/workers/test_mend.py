@@ -1,6 +1,12 @@
 """Mechanical repairs: what they move, and what they leave alone."""
 
-from kfpilot.agent.workers.mend import call_python_func, imports_into_components, mend_python, texts_dedented
+from kfpilot.agent.workers.mend import (
+    call_python_func,
+    imports_into_components,
+    lists_sorted,
+    mend_python,
+    texts_dedented,
+)
 
 COMPONENT = '''import csv
 from collections import Counter
@@ -116,3 +122,15 @@ none
 """
 '''
     assert texts_dedented(source) == source
+
+
+def test_a_list_that_is_compared_with_a_sorted_one_is_put_in_order():
+    assert lists_sorted('assert sorted(tasks) == ["load", "clean"]\n') == 'assert sorted(tasks) == ["clean", "load"]\n'
+
+
+def test_other_lists_of_a_test_stay():
+    source = (
+        'assert sorted(tasks) == ["a", "b"]\nassert tasks == ["b", "a"]\nassert sorted(n, reverse=True) == ["b", "a"]\n'
+        'assert sorted(n) == [2, 1]\nassert sorted(n) != ["b", "a"]\nassert list(n) == ["b", "a"]\n'
+    )
+    assert lists_sorted(source) == source
