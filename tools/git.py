@@ -7,16 +7,13 @@ Functions that write refuse any folder that `add_worktree` has not made.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
 from .git_command import (
-    MARK,
-    WHOLE,
     attempt,
     fields,
     git,
@@ -26,7 +23,6 @@ from .git_command import (
     root_of,
     scratch_index,
     text,
-    worktree_lock,
 )
 from .git_history import (
     branch_head,
@@ -39,6 +35,7 @@ from .git_history import (
     worktree_holding,
 )
 from .git_nested import disarm
+from .git_worktrees import add_worktree, list_worktrees, remove_worktree, settle_worktrees, unlock
 
 if TYPE_CHECKING:
     from git import Repo
@@ -63,6 +60,7 @@ __all__ = [
     "restore",
     "reveal",
     "root_of",
+    "settle_worktrees",
     "show",
     "tree_hash",
     "update_branch",
@@ -144,96 +142,6 @@ def is_dirty(repo: Repo) -> list[str]:
     return sorted(paths)
 
 
-def add_worktree(repo: Repo, path: Path, commit: str) -> Path:
-    """Check a commit out, detached, in a folder of our own.
-
-    A worktree of ours that stood there before, or whose folder has vanished, is replaced.
-
-    Returns:
-        The folder, absolute and without symlinks.
-
-    Raises:
-        ToolFailure: The folder is taken, or the commit is unknown.
-    """
-    root, path = root_of(repo), path.resolve()
-    with worktree_lock(root):
-        return _add(root, path, commit)
-
-
-def _add(root: Path, path: Path, commit: str) -> Path:
-    _remove(root, path)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise ToolFailure(
-            f"Cannot make a worktree at {path}: it exists and is not empty. Remove it, or choose another."
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    options = ["--quiet", "--force", "--detach"]
-    done = attempt(root, "-c", WHOLE, "worktree", "add", *options, str(path), f"{commit}^{{commit}}")
-    if done.returncode:
-        # What a full disk or a failing filter left half made is ours too, though it has no mark yet.
-        attempt(root, "worktree", "remove", "--force", "--force", str(path))
-        raise ToolFailure(f"`git worktree add` failed in {root}: {reason(done)}")
-    (Path(line(path, "rev-parse", "--absolute-git-dir")) / MARK).touch()
-    return path
-
-
-def remove_worktree(repo: Repo, path: Path) -> None:
-    """Remove a worktree of ours with all that is in it.
-
-    Nothing happens when it is gone already, or never was ours.
-    """
-    root = root_of(repo)
-    with worktree_lock(root):
-        _remove(root, path.resolve())
-
-
-def _remove(root: Path, path: Path) -> None:
-    record = _record_of(root, path)
-    if record is None:
-        return
-    if attempt(root, "worktree", "remove", "--force", "--force", str(path)).returncode:
-        _delete(path)
-        # Not `git worktree prune`: it would also forget the user's worktrees on a disk that is just not mounted.
-        _delete(record)
-    elif path.exists():
-        _delete(path)
-
-
-def list_worktrees(repo: Repo) -> list[Path]:
-    """The worktrees kfpilot has made, also those whose folder has vanished."""
-    return [path for path, record in _records(root_of(repo)) if (record / MARK).is_file()]
-
-
-def _records(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Every linked worktree with the folder git keeps its record in."""
-    common = Path(line(root, "rev-parse", "--path-format=absolute", "--git-common-dir"))
-    for pointer in sorted((common / "worktrees").glob("*/gitdir")):
-        try:
-            target = Path(text(pointer.read_bytes()).strip())
-        except FileNotFoundError:
-            continue  # Removed meanwhile.
-        yield (pointer.parent / target).parent.resolve(), pointer.parent
-
-
-def _record_of(root: Path, path: Path) -> Path | None:
-    return next((rec for own, rec in _records(root) if own == path and (rec / MARK).is_file()), None)
-
-
-def _delete(folder: Path) -> None:
-    """Delete a folder even where a test has taken the right to write away."""
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-        return
-    _unlock(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _unlock(folder: Path) -> None:
-    for inner in [folder, *folder.rglob("*")]:
-        if inner.is_dir() and not inner.is_symlink() and inner.name != ".git":
-            inner.chmod(inner.stat().st_mode | 0o700)
-
-
 def tree_hash(worktree: Path) -> str:
     """The id of the git tree that a commit of everything not ignored would have now."""
     disarm(worktree)
@@ -301,7 +209,7 @@ def restore(worktree: Path, commit: str, paths: Sequence[str] | None = None) -> 
         git(worktree, "checkout", "--quiet", "--force", "--detach", commit, "--")
         git(worktree, "reset", "--quiet", "--hard", commit, "--")
         if attempt(worktree, "clean", "-ffdxq").returncode:
-            _unlock(worktree)
+            unlock(worktree)
             git(worktree, "clean", "-ffdxq")
         return
     for path in paths:
@@ -319,7 +227,7 @@ def clean_ignored(worktree: Path) -> None:
     """Remove what git ignores from a worktree of ours: a commit of it would not have these files."""
     require_own(worktree)
     if attempt(worktree, "clean", "-ffdXq").returncode:
-        _unlock(worktree)
+        unlock(worktree)
         git(worktree, "clean", "-ffdXq")
 
 

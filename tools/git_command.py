@@ -118,9 +118,20 @@ def own_index(where: Path) -> Path | None:
 
 
 def attempt(
-    where: Path, *arguments: str, data: bytes | None = None, env: Mapping[str, str] | None = None
+    where: Path,
+    *arguments: str,
+    data: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    inherit: tuple[int, ...] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a folder and return what came of it, whatever the exit code.
+
+    Args:
+        where: The folder.
+        arguments: git's.
+        data: What it reads from standard input.
+        env: Further variables.
+        inherit: Open files that it keeps as long as it runs.
 
     Raises:
         ToolFailure: There is no git, or no such folder.
@@ -138,6 +149,7 @@ def attempt(
             stdin=subprocess.PIPE if data else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=inherit,
         )
     except FileNotFoundError:
         raise ToolFailure("git is not installed, or not on the PATH. Install git 2.31 or later.") from None

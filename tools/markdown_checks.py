@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from .commands import PLACEHOLDER, command_problems
+from .docs_submits import submit_problems
 from .markdown_blocks import block_problems
 from .project_names import Project, near, parameters, parse, unknown_keywords
 
@@ -33,7 +34,8 @@ def markdown_problems(root: Path, path: str) -> list[str]:
     """What a Markdown file says that is surely not so.
 
     Links and images that lead nowhere, paths and names of the project that do not exist, Python and YAML blocks that do
-    not parse, imports and keyword arguments that its modules do not have, commands that run what is not there.
+    not parse, imports and keyword arguments that its modules do not have, runs of a pipeline with inputs that it does
+    not have or without those that it needs, commands that run what is not there.
 
     Args:
         root: The project's checkout.
@@ -96,6 +98,7 @@ class Document:
         # What is planned need not exist, and what has been removed need not either.
         self.speaks_of_now = relative.parts[0] not in ("specs", ".specify") and "change" not in relative.stem.lower()
         self.imported: dict[str, tuple[str, str]] = {}
+        self.python: list[tuple[int, ast.Module]] = []
 
     def problems(self) -> Found:
         """Everything that is wrong, as (line, message)."""
@@ -110,6 +113,8 @@ class Document:
                 yield from self._commands(token.content, line)
             elif token.type == "html_block":
                 yield from self._html(token.content, line)
+        others = [token.content for token in self.tokens if token.type in ("fence", "code_block")]
+        yield from submit_problems(self.project, self.python, others)
 
     # --- text -------------------------------------------------------------------------------------------------------
 
@@ -269,6 +274,7 @@ class Document:
             return
         if not self.speaks_of_now:
             return
+        self.python.append((line, tree))
         for node in ast.walk(tree):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 yield from self._imports(node, line + node.lineno - 1)

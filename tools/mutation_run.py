@@ -51,6 +51,8 @@ class Run(BaseModel):
     noticed: list[str] = []
     uncollected: list[str] = []
     lines: dict[str, list[int]] = {}
+    opened: list[str] = []
+    starts: bool = False
     timed_out: bool = False
     died: bool = False
     seconds: float = 0.0
@@ -274,13 +276,14 @@ class Session:
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def run(self, *, seconds: float, trace: Iterable[str] = (), changed: str = "") -> Run:
+    def run(self, *, seconds: float, trace: Iterable[str] = (), changed: str = "", opens: bool = False) -> Run:
         """Run the tests on what the copy holds now.
 
         Args:
             seconds: The time limit.
             trace: Files, relative to the root, whose executed lines are wanted.
             changed: The file that holds a mutant; the run ends with the first assertion that notices it.
+            opens: Whether it is wanted which files of the copy are opened, and whether other programs are started.
         """
         traced = {str(self.root / name): name for name in trace}
         request = {
@@ -290,6 +293,7 @@ class Session:
             "seconds": seconds,
             "trace": list(traced),
             "changed": str(self.root / changed) if changed else "",
+            "opens": opens,
         }
         done = Run.model_validate(self.runner.ask(request, seconds + GRACE))
         done.lines = {traced[path]: lines for path, lines in done.lines.items()}

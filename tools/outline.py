@@ -10,6 +10,10 @@ from pathlib import Path
 
 from .errors import ToolFailure
 
+SETS = ("__init__", "__post_init__")
+SHORT = 24
+"""Longest value of an attribute that is shown: `[]` and `Path(root)` say what it is, a long one only takes room."""
+
 WIDTH = 160
 """Longest value of a constant, or default, that is shown in full."""
 
@@ -18,7 +22,8 @@ def signatures(path: Path, *, told: bool = False) -> str:
     """What a Python module offers, as stub-like text.
 
     Imports (but for the standard library's), constants, classes and functions, each with decorators, annotations,
-    defaults and the first line of its docstring. A module with a syntax error gives what its lines show.
+    defaults and the first line of its docstring; of `__init__` the public attributes that it sets. A module with a
+    syntax error gives what its lines show.
 
     Args:
         path: The module.
@@ -71,6 +76,28 @@ def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str, told: b
     yield f"{indent}{word} {node.name}({ast.unparse(node.args)}){returns}:{end}"
     if whole:
         yield from (f"{indent}    {line}".rstrip() for line in f'"""{text}\n"""'.splitlines())
+    if node.name in SETS and (names := ", ".join(_attributes(node))):
+        yield f"{indent}    # sets {names if len(names) <= WIDTH else names[:WIDTH].rpartition(',')[0] + ', …'}"
+
+
+def _attributes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
+    """The public attributes that a method sets on its object, each once, with what the line says of its type."""
+    me = node.args.args[0].arg if node.args.args else ""
+    known = {item.arg for item in [*node.args.args, *node.args.kwonlyargs]}
+    found: dict[str, str] = {}
+    statements = [inner for inner in ast.walk(node) if isinstance(inner, ast.Assign | ast.AnnAssign)]
+    for inner in sorted(statements, key=lambda inner: inner.lineno):
+        targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
+        alone = len(targets) == 1 and isinstance(targets[0], ast.Attribute)
+        value = ast.unparse(inner.value) if inner.value and alone else ""
+        said = f" = {value}" if value and len(value) <= SHORT and value not in known and "\n" not in value else ""
+        said = f": {ast.unparse(inner.annotation)}" if isinstance(inner, ast.AnnAssign) else said
+        for target in (part for whole in targets for part in ast.walk(whole)):
+            if isinstance(target, ast.Attribute) and isinstance(target.ctx, ast.Store):
+                ours = isinstance(target.value, ast.Name) and target.value.id == me
+                if ours and not target.attr.startswith("_"):
+                    found.setdefault(target.attr, said)
+    yield from (f"{name}{said}" for name, said in found.items())
 
 
 def _class(node: ast.ClassDef, indent: str) -> Iterator[str]:

@@ -9,8 +9,9 @@ from ..errors import ModelError
 from ..models.ask import Asker, Emit
 from ..models.handle import Handle
 from .draft import Draft, compose, problems_of
-from .outline import Outline, Questions
+from .outline import Outline, Questions, TemplatedOutline
 from .survey import Survey
+from .templates import missing_sections
 from .words import block, repository_of
 
 if TYPE_CHECKING:
@@ -73,18 +74,24 @@ def draft(
         repository=repository_of(TEMPLATE, found),
         request=request.strip(),
         answers=list(answers),
+        own=bool(found.own_sections),
     )
     messages: list[BaseMessage] = [SystemMessage(block(TEMPLATE, "system")), HumanMessage(asked)]
     folder = before.folder if before else ""
     if before:
         messages.append(AIMessage(before.outline.model_dump_json(exclude_defaults=True)))
         messages.append(HumanMessage(block(TEMPLATE, "correction", words=words.strip())))
-    ask = Asker(handle.model, Outline, purpose="draft", emit=emit)
+    own = found.own_sections
+    ask = Asker[Outline](handle.model, TemplatedOutline if own else Outline, purpose="draft", emit=emit)
     said = " ".join([request, *(text for _, text in answers), words])
     problems: list[str] = []
     for _ in range(ANSWERS):
         text, outline, fault = ask(messages)
+        outline = Outline.model_validate(outline.model_dump()) if outline else None
         problems = [fault] if outline is None else problems_of(outline, found, said, folder)
+        if outline is not None and own:
+            # Once: the rest can be filled in by a person, and a draft that is right is worth more.
+            problems, own = [*problems, *missing_sections(outline, own)], []
         if outline is not None and not problems:
             return compose(outline, found, request, folder)
         repair = block(TEMPLATE, "repair", problems=problems[:SHOWN_PROBLEMS])

@@ -12,6 +12,7 @@ from ..documents.models import Dialect
 from .layout import Line, Stage, stages
 from .outline import Outline, slug
 from .survey import Survey
+from .templates import shaped
 
 
 def documents_of(outline: Outline, found: Survey, folder: str, request: str, date: str) -> dict[str, str]:
@@ -30,7 +31,7 @@ def documents_of(outline: Outline, found: Survey, folder: str, request: str, dat
     values["ending"] = lambda line: ending(line, found.dialect)
     values["references"] = lambda line: kiro_references(line, outline)
     values["criteria_of"] = lambda number: kiro_criteria(outline, number)
-    return {path: fill(form, values) for path, form in names.items()}
+    return {path: shaped(path, fill(form, values), found.templates, outline) for path, form in names.items()}
 
 
 def numbered(made: list[Stage], dialect: Dialect) -> dict[str, str]:

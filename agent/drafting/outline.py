@@ -7,6 +7,7 @@ import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 _LOOSE = frozenset(
     "a an the of with than more that which who whose for and or by in to on from at is are".split()  # noqa: SIM905
@@ -95,6 +96,13 @@ class Piece(Part):
     needs: list[Few] = Field(default=[], description="Names of other pieces that must be there before")
 
 
+class SectionWords(Part):
+    """A section that only this repository's documents have."""
+
+    heading: Few = Field(min_length=1, description="As the repository's template has it")
+    text: Words = Field(min_length=1, description="Two to five sentences")
+
+
 class Outline(Part):
     """The words of a whole feature."""
 
@@ -109,10 +117,18 @@ class Outline(Part):
     assumptions: list[Words] = Field(default=[], max_length=12)
     principles: list[PrincipleWords] = Field(default=[], max_length=20)
     pieces: list[Piece] = Field(min_length=1, max_length=20)
+    # Only a model whose repository has such sections is told of the field.
+    sections: SkipJsonSchema[list[SectionWords]] = []
 
     def piece(self, name: str) -> Piece | None:
         """The piece of that name."""
         return next((piece for piece in self.pieces if piece.name == name), None)
+
+
+class TemplatedOutline(Outline):
+    """The words of a whole feature, those for the repository's own sections with them."""
+
+    sections: list[SectionWords] = []
 
 
 class Questions(Part):

@@ -15,6 +15,7 @@ from ...tools.kfp_source import Definition, Source
 from ..documents.models import Dialect
 from ..documents.resolve import HOMES, list_features
 from ..workers.project import listing, principles_of, shortened
+from .templates import OwnSection, own_sections, read_templates
 
 LARGEST = 300_000
 """Bytes of a module that is looked at."""
@@ -56,6 +57,12 @@ class Survey(BaseModel):
     dialect: Dialect = "spec-kit"
     home: str = "specs"
     features: list[str] = []
+    templates: dict[str, str] = Field(default={}, description="Document -> the repository's template for it")
+
+    @property
+    def own_sections(self) -> list[OwnSection]:
+        """Sections that only the repository's templates have."""
+        return own_sections(self.templates)
 
     def known(self, name: str) -> Known | None:
         """The component or pipeline of that name."""
@@ -88,6 +95,7 @@ def survey(root: Path) -> Survey:
     found.dialect, found.home = convention(root)
     found.features = sorted(path.name for path in list_features(root))
     found.python, found.kfp = versions(root)
+    found.templates = read_templates(root) if found.dialect == "spec-kit" else {}
     return found
 
 

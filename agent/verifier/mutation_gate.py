@@ -6,6 +6,7 @@ import ast
 import re
 import time
 from itertools import zip_longest
+from pathlib import Path
 
 from ...tools.errors import ToolFailure
 from ...tools.mutants import Mutant, functions_in, mutants_of
@@ -14,6 +15,7 @@ from ...tools.project_names import parse
 from ...tools.tested import Target, find_targets
 from ..planner.paths import role_of_path
 from .context import GateContext
+from .data_mutations import try_data
 from .models import GateResult
 from .red_green import due, symbols_of
 from .static_gates import result
@@ -40,8 +42,7 @@ def gate_mutation(ctx: GateContext) -> GateResult:
     roots = ctx.bench.source_roots(ctx.worktree)
     targets = [t for t in find_targets(ctx.worktree, roots, tests) if role_of_path(t.path) != "tests"]
     if not targets:
-        unseen.append(f"{', '.join(tests)}: whether the tests can fail, as they import no function of the project")
-        return result("mutation", [], "the tests use no function of the project", not_verified=unseen)
+        return without_functions(ctx, roots, tests, unseen, failing=writes_tests)
     sources = {path: ctx.read(path).removeprefix("\ufeff") for path in {*tests, *(t.path for t in targets)}}
     try:
         with ctx.bench.mutation.open(
@@ -51,6 +52,24 @@ def gate_mutation(ctx: GateContext) -> GateResult:
     except ToolFailure as error:
         unseen.append(f"{', '.join(tests)}: whether the tests can fail on wrong code ({error})")
         return result("mutation", [], "not tried", not_verified=unseen)
+
+
+def without_functions(
+    ctx: GateContext, roots: list[Path], tests: list[str], unseen: list[str], *, failing: bool
+) -> GateResult:
+    """Tests that use no function of the project: they may look at its data files."""
+    why = "as they import no function of the project and read no data file of it"
+    try:
+        with ctx.bench.mutation.open(
+            ctx.worktree, roots, tests, [ctx.read(path) for path in tests], ctx.bench.settings.test_command
+        ) as session:
+            found = try_data(ctx, session, tests, unseen, failing=failing)
+            if found is not None:
+                return found
+    except ToolFailure as error:
+        why = str(error)
+    unseen.append(f"{', '.join(tests)}: whether the tests can fail, {why}")
+    return result("mutation", [], "the tests use no function of the project", not_verified=unseen)
 
 
 def tried(

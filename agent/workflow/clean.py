@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...tools import git, git_revert, leftovers
+from ..drafting.draft import Draft
 from ..errors import ToolFailure
 from ..reports.find import RunInfo, list_runs, runs_folder
 from ..reports.history import RUN_TRAILER
@@ -20,7 +22,8 @@ from .place import RECORDS, Place, records
 if TYPE_CHECKING:
     from git import Repo
 
-Kind = Literal["worktree", "record", "branch", "lock", "server", "temporary", "session"]
+Kind = Literal["worktree", "record", "branch", "lock", "server", "temporary", "session", "conversation"]
+CHAT = "chat"
 DAY = 24 * 3600.0
 OPEN = ("unfinished", "interrupted", "budget", "error")
 """How a run ends that can be gone on with."""
@@ -76,6 +79,7 @@ def look(repo: Repo, cache: Path, *, days: float = 30.0, everything: bool = Fals
         *run_records(repo, runs, days),
         *run_branches(repo, runs, merged),
         *sessions(repo, days),
+        *conversations(repo, days),
         *((item, True) for item in rubbish(repo)),
     ]:
         (found.remove if goes or everything else found.keep).append(item)
@@ -165,6 +169,34 @@ def sessions(repo: Repo, days: float) -> Iterator[tuple[Item, bool]]:
         yield Item(kind="session", name=head.stem, why=why, size=size), age >= days
 
 
+def conversations(repo: Repo, days: float) -> Iterator[tuple[Item, bool]]:
+    """What `kfpilot chat` and `kfpilot new` keep: it stays while it is young, or holds a draft that is in no file."""
+    home = git.root_of(repo) / RECORDS / CHAT
+    folders = [path for path in sorted(home.iterdir()) if path.is_dir()] if home.is_dir() else []
+    used = {path: max(file.stat().st_mtime for file in [path, *path.iterdir()]) for path in folders}
+    for path in folders:
+        age = (time.time() - used[path]) / DAY
+        held = unwritten(path / "session.json")
+        if held and path == max(folders, key=lambda other: used[other]):
+            held += "; go on with: kfpilot chat --continue"
+        why = held or f"{age:.0f} days old" + (f", less than {days:g}" if age < days else "")
+        item = Item(kind="conversation", name=path.name, why=why, size=leftovers.size_of(path), unmerged=bool(held))
+        yield item, not held and age >= days
+
+
+def unwritten(file: Path) -> str:
+    """What a conversation holds that its feature's documents do not; empty if nothing, or if it cannot be read."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        draft = Draft.model_validate(kept["draft"]) if kept.get("draft") else None
+        saved = kept.get("saved")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    if draft is None or saved == draft.digests():
+        return ""
+    return f"holds a draft of {draft.folder} that was not written"
+
+
 def places(repo: Repo) -> Iterator[Place]:
     """The places of all recorded runs that can be read."""
     for file in sorted(runs_folder(git.root_of(repo)).glob("*/run.json")):
@@ -194,6 +226,7 @@ def carry_out(repo: Repo, found: Cleaning) -> Cleaning:
     Whoever calls this holds the lock: nothing of a run under way may go.
     """
     done = Cleaning(dry_run=False, keep=found.keep)
+    git.settle_worktrees(repo)
     for item in found.remove:
         try:
             remove_one(repo, item)
@@ -214,6 +247,8 @@ def remove_one(repo: Repo, item: Item) -> None:
     elif item.kind == "session":
         for ending in (".json", ".jsonl"):
             leftovers.remove(git.root_of(repo) / RECORDS / "acp" / (item.name + ending))
+    elif item.kind == "conversation":
+        leftovers.remove(git.root_of(repo) / RECORDS / CHAT / item.name)
     elif item.kind == "branch":
         if git.worktree_holding(repo, item.name) is not None:
             raise ToolFailure("it is checked out")

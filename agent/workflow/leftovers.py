@@ -26,6 +26,7 @@ def clear_leftovers(repo: Repo, home: Path, branch: str) -> None:
     """
     home = home.resolve()
     kill_inside(home)
+    git.settle_worktrees(repo)
     for path in git.list_worktrees(repo):
         # Scratch worktrees of gates lie in the folder for temporary files; another command of ours may be using one.
         if path.parent == home or not path.exists():

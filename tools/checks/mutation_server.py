@@ -100,6 +100,27 @@ class Tracer:
         sys.settrace(self)
 
 
+class Opened:
+    """Which files below a folder are opened, and whether a program is started that may open others.
+
+    Args:
+        root: The folder, without links.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root + os.sep
+        self.files: dict[str, None] = {}
+        self.starts = False
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], (str, bytes)):
+            path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 (quick, and raises nothing)
+            if path.startswith(self.root):
+                self.files[path[len(self.root) :]] = None
+        elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork"):
+            self.starts = True
+
+
 def child(request: dict[str, Any], answers: int) -> None:
     """One run of the tests. Runs in the fork, never returns."""
     os.setsid()
@@ -117,6 +138,9 @@ def child(request: dict[str, Any], answers: int) -> None:
 
     recorder = Recorder(request.get("changed", ""))
     tracer = Tracer(request["trace"]) if request.get("trace") else None
+    opened = Opened(request["root"]) if request.get("opens") else None
+    if opened:
+        sys.addaudithook(opened)
     if tracer:
         tracer.start()
     code = int(pytest.main(request["arguments"], plugins=[recorder]))
@@ -128,6 +152,8 @@ def child(request: dict[str, Any], answers: int) -> None:
         "noticed": recorder.noticed[:5],
         "uncollected": recorder.uncollected[:5],
         "lines": {file: sorted(lines) for file, lines in tracer.lines.items()} if tracer else {},
+        "opened": list(opened.files) if opened else [],
+        "starts": bool(opened and opened.starts),
     }
     data = json.dumps(result).encode() + b"\n"
     while data:

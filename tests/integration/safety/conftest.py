@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +30,18 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
     yield mount
     for folder in mounted:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+ONE = "- [ ] T001 Describe the prices in docs/first.md\n"
+TEXT = "# Prices\n\n`single()` in `shop/price.py` keeps a price.\n"
+FIRST, SECOND = [("docs/first.md", TEXT)], [("docs/second.md", TEXT)]
+Runs = Any
+MakeRuns = Callable[..., Runs]
+
+
+def works(runs: Runs, **request: Any) -> None:
+    """A run comes to its end, and leaves the checkout as it was."""
+    before = runs.checkout()
+    assert runs.run(FIRST, **request) == 0
+    assert runs.ticks() == "x" and "docs/first.md" in runs.files()
+    assert runs.checkout() == before

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kfpilot.agent.chat.session import Session, chat_folder, keep, latest_session
 from kfpilot.agent.cli.clean import clean_command
+from kfpilot.agent.drafting.draft import Draft
+from kfpilot.agent.drafting.outline import Outline
 from kfpilot.agent.errors import Interrupted, UserError
 from kfpilot.agent.events import read_journal
 from kfpilot.agent.workflow.clean import Cleaning, carry_out, look
@@ -27,6 +30,30 @@ FIRST, SECOND = [("docs/first.md", TEXT)], [("docs/second.md", TEXT)]
 WRONG = [("docs/second.md", "# Prices\n\nSee `shop/no_such_file.py`.\n")]
 
 Runs = Any
+
+DRAFT = Draft(
+    request="a",
+    outline=Outline.model_validate(
+        {
+            "title": "X",
+            "summary": "A page.",
+            "stories": [
+                {
+                    "title": "X",
+                    "text": "x",
+                    "why": "x",
+                    "test": "x",
+                    "scenarios": [{"given": "a", "when": "b", "then": "c"}],
+                }
+            ],
+            "requirements": [{"text": "A page MUST say x.", "story": 1}],
+            "pieces": [{"kind": "docs", "name": "X", "does": "says x"}],
+        }
+    ),
+    folder="002-x",
+    directory="specs/002-x",
+    documents={"spec.md": "# A\n", "plan.md": "# B\n"},
+)
 
 
 @pytest.fixture
@@ -53,6 +80,12 @@ def age(runs: Runs, days: float) -> None:
         for event in events:
             event.at -= days * 24 * 3600
         journal.write_text("".join(event.model_dump_json() + "\n" for event in events))
+
+
+def put_back(folder: Path, days: float) -> None:
+    """Let the files of a folder be so many days old."""
+    for path in [*folder.iterdir(), folder]:
+        os.utime(path, (time.time() - days * 24 * 3600,) * 2)
 
 
 def test_after_a_run_there_is_nothing_to_remove(runs: Runs) -> None:
@@ -132,6 +165,36 @@ def test_worktrees_of_runs_that_are_over_go_whatever_is_in_them(runs: Runs) -> N
     assert found.bytes > 1000
     carry_out(repo, found)
     assert list(home.iterdir()) == [] and tools_git.list_worktrees(repo) == []
+
+
+def test_conversations_go_when_old_unless_their_draft_is_nowhere_else(runs: Runs) -> None:
+    written, changed = DRAFT.digests(), {**DRAFT.digests(), "specs/002-x/plan.md": "0"}
+    talks = [
+        Session(id="1-asked", request="a"),
+        Session(id="2-changed", draft=DRAFT, saved=changed),
+        Session(id="3-written", draft=DRAFT, saved=written),
+        Session(id="4-drafted", draft=DRAFT),
+    ]
+    for back, talk in zip((43, 42, 41, 1), talks, strict=True):
+        keep(runs.root, talk)
+        put_back(chat_folder(runs.root) / talk.id, back)
+    (chat_folder(runs.root) / "5-broken-off").mkdir()
+    (chat_folder(runs.root) / "5-broken-off/session.json").write_text("{")
+    put_back(chat_folder(runs.root) / "5-broken-off", 50)
+    found = find(runs)
+    gone = ["conversation 1-asked", "conversation 3-written", "conversation 5-broken-off"]
+    assert names(found.remove) == gone and found.bytes > 0
+    why = "holds a draft of 002-x that was not written"
+    assert [(item.name, item.why, item.unmerged) for item in found.keep] == [
+        ("2-changed", why, True),
+        ("4-drafted", f"{why}; go on with: kfpilot chat --continue", True),
+    ]
+    assert names(find(runs, days=60).remove) == []
+    carry_out(tools_git.open_repo(runs.root), found)
+    assert sorted(path.name for path in chat_folder(runs.root).iterdir()) == ["2-changed", "4-drafted"]
+    assert latest_session(runs.root).draft == DRAFT
+    carry_out(tools_git.open_repo(runs.root), find(runs, everything=True))
+    assert list(chat_folder(runs.root).iterdir()) == []
 
 
 def test_what_the_user_made_is_in_no_list(runs: Runs, tmp_path: Path) -> None:

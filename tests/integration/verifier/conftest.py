@@ -15,7 +15,7 @@ from kfpilot.agent.planner.models import PlannedTask
 from kfpilot.agent.settings import Settings
 from kfpilot.agent.verifier.bench import Bench
 from kfpilot.agent.verifier.context import GateContext
-from kfpilot.agent.verifier.models import Verdict
+from kfpilot.agent.verifier.models import GateResult, Verdict
 from kfpilot.agent.verifier.verify import verify
 from kfpilot.tools import git
 from kfpilot.tools.kfp_check import KfpChecker
@@ -110,3 +110,113 @@ def scene(
         return Scene(root, worktree, git.head(repo), feature, build_plan(feature).tasks, bench)
 
     return make
+
+
+CODE = "- [ ] T001 Create `double(price)` in shop/double.py (FR-001)"
+TESTS = "- [ ] T001 Test `single` in tests/test_more.py"
+DOUBLE = {"shop/double.py": "def double(price):\n    return 2 * price\n"}
+
+
+def refused(verdict: Verdict, gate: str, *words: str) -> None:
+    """That gate, and no other, refused; its findings say these words."""
+    assert [done.gate for done in verdict.gates if not done.passed] == [gate], verdict.feedback()
+    text = verdict.feedback()
+    for word in words:
+        assert word in text, text
+    assert not verdict.passed
+
+
+def accepted(verdict: Verdict) -> None:
+    assert verdict.passed, verdict.feedback()
+
+
+TASKS = """- [ ] T001 [US1] Test `keep` in tests/test_keep.py
+- [ ] T002 [US1] Create `keep(rows, least)` in shop/keep.py
+- [ ] T003 [US1] Describe the prices in docs/prices.md
+"""
+KEEP = """def keep(rows, least=1):
+    kept = [row for row in rows if row["price"] >= least]
+    for row in kept:
+        row["total"] = row["price"] * row["count"]
+    return kept
+"""
+GOOD = """from shop.keep import keep
+
+
+def test_keep():
+    rows = [{"price": 1, "count": 2}, {"price": 0, "count": 1}, {"price": 3, "count": 2}]
+    assert keep(rows) == [{"price": 1, "count": 2, "total": 2}, {"price": 3, "count": 2, "total": 6}]
+    assert keep([{"price": 1, "count": 1}], 2) == []
+"""
+TEST = "tests/test_keep.py"
+
+
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[KfpChecker, MutationRunner]]:
+    places = [tmp_path_factory.getbasetemp()]
+    with KfpChecker(Path(sys.executable), places=places) as checker, MutationRunner(Path(sys.executable)) as mutation:
+        yield checker, mutation
+
+
+class Checkout:
+    """A worktree of a small repository whose tasks are judged."""
+
+    def __init__(self, root: Path, worktree: Path, processes: tuple[KfpChecker, MutationRunner]) -> None:
+        self.worktree = worktree
+        self.feature = load_feature(worktree / "specs/001-prices", worktree)
+        self.plan = {task.id: task for task in build_plan(self.feature).tasks}
+        self.bench = Bench(root, Settings(python=Path(sys.executable), gate_timeout=60, test_command=LIGHT))
+        self.bench.checker, self.bench.mutation = processes
+        self.base = git.head(git.open_repo(worktree))
+
+    def write(self, changes: Mapping[str, str]) -> None:
+        for path, content in changes.items():
+            (self.worktree / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.worktree / path).write_text(content, encoding="utf-8")
+
+    def commit(self, changes: Mapping[str, str] | None = None) -> str:
+        self.write(changes or {})
+        self.base = git.commit_all(self.worktree, "work", "", {})
+        self.bench.baseline = None
+        return self.base
+
+    def judge(
+        self,
+        changes: Mapping[str, str],
+        *gates: str,
+        key: str = "T001",
+        later: tuple[str, ...] = (),
+        red: dict[str, list[str]] | None = None,
+        all_gates: bool = False,
+    ) -> Verdict:
+        self.write(changes)
+        task = self.plan[key].model_copy(update={"gates": list(gates)} if gates else {})
+        ctx = GateContext(
+            task=task,
+            feature=self.feature,
+            worktree=self.worktree,
+            base=self.base,
+            bench=self.bench,
+            later=[self.plan[name] for name in later],
+            red=red or {},
+        )
+        return verify(ctx, all_gates=all_gates)
+
+
+MakeCheckout = Callable[..., Checkout]
+
+
+@pytest.fixture
+def checkout(
+    make_repository: Callable[..., Path], tmp_path: Path, processes: tuple[KfpChecker, MutationRunner]
+) -> MakeCheckout:
+    def make(tasks: str = TASKS, files: Mapping[str, str] | None = None) -> Checkout:
+        root = make_repository(tasks, files)
+        repo = git.open_repo(root)
+        return Checkout(root, git.add_worktree(repo, tmp_path / "worktree", git.head(repo)), processes)
+
+    return make
+
+
+def gate(verdict: Verdict, name: str) -> GateResult:
+    return next(done for done in verdict.gates if done.gate == name)

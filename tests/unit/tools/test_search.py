@@ -191,6 +191,45 @@ class Empty: ...
 import pandas'''
         )
 
+    def test_attributes_that_a_class_sets_are_shown(self, tmp_path: Path) -> None:
+        file = tmp_path / "m.py"
+        file.write_text(
+            "@dataclass\nclass Row:\n    id: int\n    tags: list[str] = field(default_factory=list)\n\n\n"
+            "class Table:\n"
+            "    def __init__(self, path: str, limit: int = 3):\n"
+            "        self.path = path\n"
+            "        if limit:\n"
+            "            self.rows: list[Row] = []\n"
+            "        self.first, self.last = 1, 2\n"
+            "        self.limit = limit or 7\n"
+            "        self.text = '\\n'.join(str(item) for item in self.rows)\n"
+            "        self._hidden = 1\n"
+            "        path.name = local = 3\n"
+            "        self.rows = self.rows\n\n"
+            "    def other(self):\n"
+            "        self.late = 1\n",
+            encoding="utf-8",
+        )
+
+        text = search.signatures(file)
+
+        assert "    id: int\n    tags: list[str] = field(default_factory=list)\n" in text
+        assert text.split("class Table:\n")[1] == (
+            "    def __init__(self, path: str, limit: int=3): ...\n"
+            "        # sets path, rows: list[Row], first, last, limit = limit or 7, text\n"
+            "    def other(self): ..."
+        )
+        ast.parse(text)
+
+    def test_many_attributes_are_cut(self, tmp_path: Path) -> None:
+        lines = "".join(f"        self.attribute_{number} = {number}\n" for number in range(50))
+        (tmp_path / "m.py").write_text(f"class A:\n    def __init__(self):\n{lines}")
+
+        last = search.signatures(tmp_path / "m.py").splitlines()[-1]
+
+        assert last.startswith("        # sets attribute_0 = 0, attribute_1 = 1, ")
+        assert last.endswith(", …") and len(last) < 190
+
     def test_the_outline_is_python_itself(self, tmp_path: Path) -> None:
         for module in (Path(search.__file__), Path(ast.__file__), Path(subprocess.__file__)):
             ast.parse(search.signatures(module))
