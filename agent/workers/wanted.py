@@ -15,7 +15,7 @@ from .job import Job
 SIGNATURE = re.compile(r"`(?P<name>[a-z_]\w*)(?P<rest>\([^`]*)`")
 NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
 NAMES_FILE = re.compile(r"[\w-]+(?:/[\w-]+)+\.\w+|\b[\w-]+\.(?:py|md|ya?ml|toml|json)\b")
-REFERS = re.compile(r"requirements?\b|refs?\b|depends\b|named `|called `", re.I)
+REFERS = re.compile(r"[\d., ]+$|requirements?\b|refs?\b|depends\b|named `|called `", re.I)
 ARTIFACT = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[(?:dsl\.)?((?:[Ll]ist\[)?\w+)\]")
 CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
 FROM_KFP = (

@@ -11,7 +11,7 @@ from kfpilot.agent.workers.wanted import artifacts_of, constants, home_of, wante
 SORT = (
     "Create component `sort_parcels(parcels: Input[Dataset], heavy: Output[Dataset], limit: float = 30.0) -> "
     "NamedTuple(count: int, share: float)` in `flows/sorting.py`. Heavy ones first; ties by `id` (text; not number). "
-    "`ValueError` unless `limit > 0`. Mentioned in `docs/sorting.md` too."
+    "`ValueError` unless `limit > 0`. Mentioned in `docs/sorting.md` too.\n_Requirements: 1.1, 2.3_"
 )
 
 
