@@ -149,8 +149,14 @@ RULES = [
         "Nothing is wired: what a task gets is fixed by its call.",
         "Pass the value by keyword in the call.",
     ),
+    rule(
+        22, "artifacts-are-not-files", "error",
+        "A component opens, writes or iterates an artifact itself, or uses a part that it does not have.",
+        "An artifact is a record with a path; the step fails with a TypeError or an AttributeError.",
+        "Open the file at its .path.",
+    ),
 ]  # fmt: skip
-"""K00 to K21. Severity: an error surely goes wrong; a warning may, or is against good practice; a note is style."""
+"""K00 to K22. Severity: an error surely goes wrong; a warning may, or is against good practice; a note is style."""
 
 BY_ID = {item.id: item for item in RULES}
 POLICIES = ("limits", "retries", "docstrings", "base-image")

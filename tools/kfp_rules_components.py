@@ -1,4 +1,4 @@
-"""K03, K04, K16, K17 and K19: what a component installs, runs in, writes and reads."""
+"""K03, K04, K16, K17, K19 and K22: what a component installs, runs in, writes and reads."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def problems(
         if item.kind == "component":
             yield from unpinned(item, source)
             yield from unwritten(item, source)
+            yield from used_as_files(item, source)
             if item.alone and mounts is not None:
                 yield from fixed_paths(item, source, mounts)
         elif item.kind == "container":
@@ -202,6 +203,53 @@ def unwritten(item: Definition, source: Source) -> Iterator[Problem]:
 
 
 METRICS = {"kfp.dsl.Metrics", "kfp.dsl.ClassificationMetrics", "kfp.dsl.SlicedClassificationMetrics"}
+
+
+ON_EVERY_ARTIFACT = {"name", "uri", "metadata", "path", "custom_path", "set_path", "schema_title", "schema_version"}
+ON_ARTIFACTS = {
+    **dict.fromkeys(["Artifact", "Dataset", "HTML", "Markdown"], ON_EVERY_ARTIFACT),
+    "Model": ON_EVERY_ARTIFACT | {"framework"},
+    "Metrics": ON_EVERY_ARTIFACT | {"log_metric"},
+}
+"""What KFP's own artifacts have; of others, and of those with more, nothing is said."""
+
+
+def used_as_files(item: Definition, source: Source) -> Iterator[Problem]:
+    """K22: an artifact that is opened, written or iterated itself, where its path is meant."""
+    function = item.node
+    bound = {node.id for node in walk(function) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for inner in walk(function) if isinstance(inner, ast.Lambda | ast.FunctionDef)
+              if inner is not function for node in [*inner.args.args, *inner.args.kwonlyargs]}  # fmt: skip
+    kinds: dict[str, str] = {}
+    for parameter in item.parameters:
+        note = parameter.annotation
+        if isinstance(note, ast.Subscript) and source.names.resolve(note.value) in ("kfp.dsl.Input", "kfp.dsl.Output"):
+            package, _, kind = source.names.resolve(note.slice).rpartition(".")
+            if package == "kfp.dsl" and kind in ON_ARTIFACTS and parameter.arg not in bound:
+                kinds[parameter.arg] = kind
+    for node in own_nodes(function):
+        owner = node.value if isinstance(node, ast.Attribute) else None
+        if isinstance(node, ast.Attribute) and isinstance(owner, ast.Name) and owner.id in kinds:
+            if node.attr not in ON_ARTIFACTS[kinds[owner.id]] and not node.attr.startswith("_"):
+                yield not_a_file(node, item.name, f"{owner.id}.{node.attr}", owner.id, kinds[owner.id])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open" and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Name) and first.id in kinds:
+                yield not_a_file(node, item.name, f"open({first.id})", first.id, kinds[first.id])
+        elif (
+            isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Name) and node.iter.id in kinds
+        ):
+            yield not_a_file(node.iter, item.name, f"for … in {node.iter.id}", node.iter.id, kinds[node.iter.id])
+
+
+def not_a_file(node: ast.AST, component: str, use: str, name: str, kind: str) -> Problem:
+    """The finding of `used_as_files`."""
+    return at(
+        node,
+        "K22",
+        f"component `{component}` uses `{use}`: `{name}` is a {kind} and no file, so the step fails. "
+        f'Open `{name}.path`, for reading or with "w" for writing.',
+    )
 
 
 def unwritten_by_container(item: Definition, source: Source) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,27 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from ..verifier.models import Fault
 from .answers import copied_from, file_from, is_whole
-from .extend import extension, joined
+from .compiled_outline import compiled_outlines
+from .extend import Extension, going_on, joined, more_tests
+from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
-from .packet import LANGUAGES, Packet, gather, task_files_for
+from .packet import LANGUAGES, Packet, gather, task_files_for, writes_of
 from .pages import facts_of
-from .redraw import Redraw, failed_tests, one_function, plan_redraw, scenario_heads
-from .skeleton import components_for, skeleton
+from .redraw import Redraw, failed_tests, names_of_tests, one_function, plan_redraw, scenario_heads, task_head
+from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
+from .wanted import artifacts_of, text_of
 
-FIRST_TEMPERATURE, LATER_TEMPERATURE = 0.2, 0.9
+TEMPERATURES = (0.2, 0.5, 0.7, 0.9)
+"""Of the first drafts, then the last: a near miss is told what was wrong, and only later something else is tried."""
 MAX_TOKENS = 1200
 MAX_HINTS = 3
 MAX_REDRAWS = 2
 """In a row; then a whole new draft, for the name of a test may be what is wrong."""
 PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
 """Stands for a test whose new body could not be read, so that it fails and no test is lost."""
-SCAFFOLD = "python_func("
+SCAFFOLD, COMPILES = "python_func(", "def compile_tasks("
 TEST_KINDS = ("python_func", "Compiler()")
 
 RULES: dict[str, list[str]] = {
@@ -50,6 +55,11 @@ RULES: dict[str, list[str]] = {
     ],
     "infra": ["Use only paths that exist in the repository."],
 }
+
+COMPILED_RULES = [
+    "A pipeline is compiled, not run: look only at what the helpers above give.",
+    "Names and values come from the task.",
+]
 
 
 class TooLong(ToolFailure):
@@ -77,7 +87,7 @@ class DraftSession:
         self.fault: Fault | None = None
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
-        self.redraws = 0
+        self.redraws = self.keeps = 0
         self.since = time.monotonic()
         self.cut = False
 
@@ -93,36 +103,51 @@ class DraftSession:
             self.hints += [short(line) for line in feedback.failures[:1]]
             self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
         written = []
+        kept = self.kept(feedback)
         for role in [self.job.task.role, *self.job.task.also]:
             for target in self.targets(role):
-                if not (role == "tests" and self.redraw(target, number, feedback)):
+                if role != "tests" and target in kept:
+                    self.space(role).write(target, self.last[target])
+                elif not (role == "tests" and self.redraw(target, number, feedback)):
                     self.redraws = 0
                     self.draft(role, target, number)
                 self.last[target] = (self.job.worktree / target).read_text(encoding="utf-8", errors="replace")
                 written.append(target)
+            if role == "code":
+                hand_on(self.job, self.space(role), written)
         if not written:
             raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
         return f"drafted {', '.join(written)}"
 
+    def kept(self, feedback: Feedback | None) -> set[str]:
+        """The files that an earlier draft made and that stay while only its tests are drawn again."""
+        tests = [path for path in self.targets("tests") if path in self.last] if "tests" in self.job.task.also else []
+        only_tests = feedback and any(failed_tests(feedback.failures, path) for path in tests)
+        # In a row; then the code anew, for it may be what is wrong.
+        self.keeps = self.keeps + 1 if only_tests and self.prefills and self.keeps < MAX_REDRAWS else 0
+        return set(self.last) if self.keeps else set()
+
     def targets(self, role: Role) -> list[str]:
-        """The files to write: those named, without folders and without files of other roles."""
+        """The files to write: not those the task only refers to, no folders and no files of other roles."""
         files = [path for path in task_files_for(self.job.task, role) if Path(path).suffix or "." in Path(path).name]
+        meant = set(writes_of(self.job, role)) - set(handing_files(self.job) if role == "code" else [])
+        files = [path for path in files if path in meant] or files
         mine = [path for path in files if role_of_path(path) == role] or files
         return [path for path in mine if not (self.job.worktree / path).is_dir()]
 
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
-        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
+        packet = self.packet(role, number, start)
         if role == "docs" and number % 2 and start.strip() != "#":
             # With its beginning given it needs no example, and can copy nothing from one.
             packet = packet.model_copy(update={"recipes": []})
-        prompt = draft_prompt(packet, target, [*RULES[role], *self.facts(role, target, packet)], self.hints)
-        # Every other draft writes the file anew, in case the task asks for more than new steps.
-        extended = extension(self.job, target) if role == "code" and number % 2 and self.prefills else None
+        rules = COMPILED_RULES if role == "tests" and COMPILES in start else RULES[role]
+        prompt = draft_prompt(packet, target, [*rules, *self.facts(role, target, packet)], self.hints)
+        extended = going_on(self.job, role, target, number) if self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
         try:
-            answer = self.ask(prompt, opening, target, number)
+            answer = self.ask(prompt, opening, target, number, stop=self.stop(role, target, extended))
         except TooLong:
             # Once more with the task and its own files alone.
             own = [file for file in packet.files if file.path in packet.task.files]
@@ -137,6 +162,13 @@ class DraftSession:
             content = joined(extended, content)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
+        if role == "tests":
+            copied = sorted(
+                names_of_tests(content) & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)}
+            )
+            if copied:
+                said = ", ".join(copied)
+                raise ToolFailure(f"the tests repeat the example, which is about another project: {said}")
         if role == "docs" and packet.recipes:
             known = words_of(self.job.worktree, target)
             copied = [part for recipe in packet.recipes for part in copied_from(recipe.text, content, known)]
@@ -145,22 +177,43 @@ class DraftSession:
                 raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
         self.write(role, target, content)
 
+    def packet(self, role: Role, number: int, start: str) -> Packet:
+        """What the request shows."""
+        packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
+        if role == "tests":
+            packet.files += compiled_outlines(self.job, pipelines_for(self.job))
+        return packet
+
+    def stop(self, role: Role, target: str, extended: Extension | None) -> list[str] | None:
+        """What ends an answer before its fence does: a component is one function, what comes after it was not asked."""
+        if extended and extended.stop:
+            return extended.stop
+        wanted = wanted_in(self.job, target) if role == "code" else []
+        return ["\n```\n", "\n@", "\ndef "] if [item.kind for item in wanted] == ["component"] else None
+
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:
         """Draw single tests: first one a scenario, later those that failed; False when a whole draft is due."""
         if not self.prefills or self.redraws > MAX_REDRAWS:
             return False
         start = skeleton(self.job, "tests", target)
-        packet = one_example(gather(self.job, "tests", recipes=1, around=4, brief=True), "tests", number, start)
+        packet = self.packet("tests", number, start)
         plan: Redraw | None = None
         if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
             plan = Redraw(kept=start.removesuffix("def test_").rstrip() + "\n", heads=scenario_heads(packet.story))
+        elif number == 1 and pipelines_for(self.job):
+            extended = more_tests(self.job, target)
+            begun = (extended.head if extended and not extended.tail else start).removesuffix("def test_").rstrip()
+            if "compile" in begun:
+                stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
+                plan = Redraw(kept=f"{begun}\n", heads=task_head(self.job.task.title, stem))
         elif feedback:
             failed = failed_tests(feedback.failures, target)
             plan = plan_redraw(self.last.get(target, ""), failed, self.redraws > 0) if failed else None
         if plan is None:
             return False
         self.redraws += 1
-        prompt = draft_prompt(packet, target, RULES["tests"], self.hints)
+        rules = COMPILED_RULES if COMPILES in plan.kept else RULES["tests"]
+        prompt = draft_prompt(packet, target, [*rules, *self.facts("tests", target, packet)], self.hints)
         text = plan.kept
         for name, head in plan.heads.items():
             opening = opening_of(target, f"{text}\n\n{head}\n")
@@ -172,11 +225,14 @@ class DraftSession:
 
     def write(self, role: Role, target: str, content: str) -> None:
         """Put a drafted file into the worktree, mended where a tool can."""
-        paths = writable_for(self.job.task, role)
-        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
-        space.write(target, content)
+        self.space(role).write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())
+
+    def space(self, role: Role) -> Workspace:
+        """What the role may write."""
+        paths = writable_for(self.job.task, role)
+        return Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
 
     def facts(self, role: Role, target: str, packet: Packet) -> list[str]:
         """What the files in question say, for rules that only this task has."""
@@ -184,9 +240,15 @@ class DraftSession:
             shown = [file.path for file in packet.files if file.path.endswith(".py")]
             sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
             return [fact for source in sources for fact in facts_of(source)]
+        facts = columns_written(self.job, packet) if role == "code" else []
+        if role == "tests":
+            errors = dict.fromkeys(re.findall(r"\b[A-Z]\w+(?:Error|Exception)\b", text_of(self.job)))
+            facts += [f"One test is: with pytest.raises({error})." for error in errors]
+        if role == "code":
+            facts += [fact for wanted in wanted_in(self.job, target) for fact in artifacts_of(wanted)]
         if (self.job.worktree / target).is_file():
-            return ["Keep every line that is there; add what the task asks."]
-        return []
+            return [*facts, "Keep every line that is there; add what the task asks."]
+        return facts
 
     def ask(self, prompt: str, opening: str, target: str, number: int, stop: list[str] | None = None) -> str:
         """The model's answer with its opening in front."""
@@ -201,7 +263,7 @@ class DraftSession:
         if prefill and opening:
             messages.append(AIMessage(opening))
         settings: dict[str, Any] = {
-            "temperature": FIRST_TEMPERATURE if number == 1 else LATER_TEMPERATURE,
+            "temperature": TEMPERATURES[min(number, len(TEMPERATURES)) - 1],
             "max_tokens": MAX_TOKENS,
         }
         if prefill:
@@ -238,6 +300,13 @@ class DraftSession:
             raise ToolFailure(f"the model refuses to answer: {why}")
         self.cut = finish_of(message) in ("length", "max_tokens", "MAX_TOKENS")
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
+
+
+def columns_written(job: Job, packet: Packet) -> list[str]:
+    """The columns of what the components write that are only shown as signatures."""
+    shown = [file.path for file in packet.files if file.path.endswith(".py") and not file.whole]
+    sources = [(job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
+    return [fact for source in sources for fact in facts_of(source) if fact.startswith("The columns")]
 
 
 def one_example(packet: Packet, role: Role, number: int, start: str) -> Packet:

@@ -1,4 +1,4 @@
-"""Starts the draft of a task that adds steps to a pipeline: what is there stands already, the model goes on from it.
+"""Starts the draft of a task that adds to a file: what is there stands already, the model goes on from it.
 
 A small model that has to write a file again drops lines of it; here it cannot.
 """
@@ -11,11 +11,17 @@ import re
 from pydantic import BaseModel
 
 from ...tools import search
+from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of
 from .scaffold import components_of, decorated
+from .skeleton import function_start, helper_for, subjects, wanted_in
 
+BETWEEN = re.compile(r"\b(insert|put|place)\b.*\b(between|before|in front of)\b", re.I | re.S)
+"""Then steps that are there get other inputs, which nobody can do who only goes on at the end."""
+ROW = re.compile(r"\brow\b.*\btable\b|\btable\b.*\brow\b", re.I | re.S)
+RULE = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
 ADDS = re.compile(r"\b(add|append|extend|insert|wire|connect|include|call|use)\b", re.I)
 
 
@@ -25,10 +31,12 @@ class Extension(BaseModel):
     Attributes:
         head: The file up to where the first new step begins; ends in the middle of that line.
         tail: What comes after the new steps: the pipeline's `return`, and the rest of the file.
+        stop: Where the model has said what is wanted; empty where the end of the file says it.
     """
 
     head: str
     tail: str = ""
+    stop: list[str] = []
 
 
 def extension(job: Job, target: str) -> Extension | None:
@@ -40,7 +48,7 @@ def extension(job: Job, target: str) -> Extension | None:
     """
     file = job.worktree / target
     title = job.task.title
-    if not file.is_file() or file.suffix != ".py" or not ADDS.search(title):
+    if not file.is_file() or file.suffix != ".py" or not ADDS.search(title) or BETWEEN.search(title):
         return None
     source = file.read_text(encoding="utf-8", errors="replace")
     try:
@@ -76,6 +84,114 @@ def continued(source: str, tree: ast.Module, pipeline: ast.FunctionDef, new: lis
     return Extension(head="\n".join([*head, f"{indent}{name}_task = {name}("]), tail=tail)
 
 
+def addition(job: Job, target: str) -> Extension | None:
+    """How to go on with a module that gets a function whose signature the task gives; None where there is none."""
+    parsed = parsed_file(job, target)
+    if parsed is None:
+        return None
+    source, tree = parsed
+    there = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    new = [wanted for wanted in wanted_in(job, target) if wanted.name not in there]
+    if not new:
+        return None
+    bound = names_bound(tree)
+    start = function_start(job, new[0])
+    imports = [line for line in new[0].imports if not set(re.split(r"[\s,]+", line.partition("import ")[2])) <= bound]
+    if "dsl" not in bound:
+        imports.insert(0, "from kfp import dsl")
+    head, tail = parted(source, tree, imports)
+    return Extension(head=f"{head}\n\n\n{start}", tail=tail)
+
+
+def more_tests(job: Job, target: str) -> Extension | None:
+    """How to go on with a test file: what is there, imports of what is under test, then the start of a new test."""
+    parsed = parsed_file(job, target)
+    if parsed is None:
+        return None
+    source, tree = parsed
+    bound = names_bound(tree)
+    named = subjects(job, target)
+    imports = [
+        f"from {module} import {', '.join(new)}"
+        for module, (_, names) in sorted(named.items())
+        if (new := [name for name in names if name not in bound])
+    ]
+    fresh = {
+        module: (path, [name for name in names if name not in bound])
+        for module, (path, names) in named.items()
+        if not set(names) <= bound
+    }
+    helper = "" if "run" in bound else helper_for(job, fresh)
+    if helper:
+        imports = [
+            "from pathlib import Path",
+            "from tempfile import TemporaryDirectory",
+            "from kfp import dsl",
+            *imports,
+        ]
+    head, tail = parted(source, tree, imports)
+    return Extension(head="\n\n\n".join([head, *([helper.rstrip()] if helper else []), "def test_"]), tail=tail)
+
+
+def parsed_file(job: Job, target: str) -> tuple[str, ast.Module] | None:
+    """An existing Python file that holds something; None for any other."""
+    file = job.worktree / target
+    if not file.is_file() or file.suffix != ".py":
+        return None
+    source = file.read_text(encoding="utf-8", errors="replace")
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    return (source, tree) if tree.body else None
+
+
+def names_bound(tree: ast.Module) -> set[str]:
+    """The names that a module has at its top."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign):
+            found |= {name.id for name in node.targets if isinstance(name, ast.Name)}
+    return found
+
+
+def parted(source: str, tree: ast.Module, imports: list[str]) -> tuple[str, str]:
+    """A module with more imports, cut before its `if __name__ == …` block if it has one."""
+    lines = source.splitlines()
+    last = tree.body[-1]
+    end = last.lineno - 1 if isinstance(last, ast.If) and "__name__" in ast.unparse(last.test) else len(lines)
+    after = max(
+        (node.end_lineno or 0 for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)), default=0
+    )
+    if not after and ast.get_docstring(tree):
+        after = tree.body[0].end_lineno or 0
+    head = "\n".join([*lines[:after], *imports, *lines[after:end]]).rstrip()
+    tail = "\n".join(lines[end:])
+    return head, f"\n\n{tail}" if tail.strip() else ""
+
+
+def table_row(job: Job, target: str) -> Extension | None:
+    """How to go on with a page that gets a row in its table; None where none is asked for or the table is unclear."""
+    file = job.worktree / target
+    title = job.task.title
+    if not file.is_file() or not target.endswith(".md") or not ROW.search(title):
+        return None
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    starts = [at for at, line in enumerate(lines) if at and RULE.fullmatch(line) and lines[at - 1].startswith("|")]
+    named = [
+        at for at in starts if {*re.findall(r"\w{4,}", lines[at - 1].lower())} & {*re.findall(r"\w{4,}", title.lower())}
+    ]
+    chosen = starts if len(starts) == 1 else named
+    if len(chosen) != 1:
+        return None
+    end = next((at for at in range(chosen[0], len(lines)) if not lines[at].startswith("|")), len(lines))
+    return Extension(head="\n".join(lines[:end]) + "\n|", tail="\n".join(lines[end:]), stop=["\n"])
+
+
 def named_components(job: Job, target: str) -> list[tuple[str, str]]:
     """Components that the task names, in its order, each with the module it is imported from."""
     text = " ".join([job.task.title, *job.feature.task(job.task.id).details])
@@ -94,3 +210,18 @@ def named_components(job: Job, target: str) -> list[tuple[str, str]]:
 def joined(extended: Extension, content: str) -> str:
     """The whole file: what the model wrote, then what comes after it."""
     return content.rstrip("\n") + "\n" + (extended.tail.rstrip("\n") + "\n" if extended.tail.strip() else "")
+
+
+def going_on(job: Job, role: Role, target: str, number: int) -> Extension | None:
+    """How a draft goes on with a file that is there; None when it is to be written anew.
+
+    What only adds a function or tests never is; of steps in a pipeline every other draft, in case the task asks for
+    more than new steps.
+    """
+    if role == "tests":
+        return more_tests(job, target)
+    if role == "docs":
+        return table_row(job, target)
+    if role != "code":
+        return None
+    return addition(job, target) or (extension(job, target) if number % 2 else None)

@@ -1,8 +1,9 @@
-"""Puts imports of the project's own names right: a small model takes the path from its example."""
+"""Puts imports right: a small model takes the path of a name from its example, and forgets what it uses."""
 
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from pathlib import Path
 
@@ -10,6 +11,90 @@ from ...tools import search
 from ..planner.paths import role_of_path
 from .packet import module_of
 from .related import names_of
+
+KNOWN = {
+    **dict.fromkeys(["compiler", "dsl", "local"], "kfp"),
+    **dict.fromkeys(["Counter", "OrderedDict", "defaultdict", "deque", "namedtuple"], "collections"),
+    **dict.fromkeys(["NamedTuple", "List", "Dict", "Optional"], "typing"),
+    **dict.fromkeys(
+        ["Artifact", "Dataset", "HTML", "Input", "Markdown", "Metrics", "Model", "Output"],
+        "kfp.dsl",
+    ),
+    "Path": "pathlib",
+    "TemporaryDirectory": "tempfile",
+    "SimpleNamespace": "types",
+}
+"""Names that mean one thing wherever they stand undefined -> their module."""
+AS_MODULES = frozenset({"pytest", "yaml"})
+
+
+def missing_imports(root: Path, source: str) -> str:
+    """Import what a file uses and defines nowhere: modules of Python, well-known names, the project's own.
+
+    Args:
+        root: The worktree.
+        source: A drafted Python file.
+
+    Returns:
+        The source; unchanged where nothing is missing, or what it could be is not certain.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    nodes = list(ast.walk(tree))
+    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in nodes):
+        return source
+    missing = sorted({node.id for node in nodes if isinstance(node, ast.Name)} - bound_anywhere(nodes))
+    as_module = {
+        node.value.id for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    lines = []
+    own: dict[str, set[str]] = {}
+    for name in missing:
+        if name in as_module and (name in sys.stdlib_module_names or name in AS_MODULES):
+            lines.append(f"import {name}")
+        elif name in KNOWN:
+            lines.append(f"from {KNOWN[name]} import {name}")
+        else:
+            own = own or defined_names(root)
+            homes = [module for module, names in own.items() if name in names]
+            lines += [f"from {homes[0]} import {name}"] if len(homes) == 1 else []
+    if not lines:
+        return source
+    after = 0
+    for node in tree.body:
+        docstring = node is tree.body[0] and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if docstring or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+            after = node.end_lineno or 0
+    given = source.splitlines()
+    return "\n".join([*given[:after], *lines, *given[after:]]) + "\n"
+
+
+def bound_anywhere(nodes: list[ast.AST]) -> set[str]:
+    """Every name that a file gives a value somewhere, in whatever scope, and those of the language."""
+    found = {*dir(builtins), "__file__", "__name__", "__doc__"}
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+    return found
+
+
+def defined_names(root: Path) -> dict[str, set[str]]:
+    """Module of the project's code -> the functions and classes it defines."""
+    return {
+        module_of(root, path): names_of(root / path)
+        for path in search.files(root, glob="*.py")
+        if role_of_path(path) == "code"
+    }
 
 
 def own_imports(root: Path, source: str) -> str:
@@ -29,11 +114,7 @@ def own_imports(root: Path, source: str) -> str:
     nodes = [node for node in nodes if node.module and not node.level and not foreign(node.module)]
     if not nodes:
         return source
-    defined = {
-        module_of(root, path): names_of(root / path)
-        for path in search.files(root, glob="*.py")
-        if role_of_path(path) == "code"
-    }
+    defined = defined_names(root)
     lines = source.splitlines(keepends=True)
     for node in reversed(nodes):
         names = {alias.name for alias in node.names}

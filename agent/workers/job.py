@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
 
@@ -13,6 +13,9 @@ from ..documents.models import Feature
 from ..planner.models import PlannedTask
 from ..settings import Settings
 from ..verifier.models import Fault, HandBack
+
+if TYPE_CHECKING:
+    from ...tools.kfp_check import KfpModule
 
 
 @dataclass
@@ -27,6 +30,7 @@ class Job:
         words: The user's own words for this run.
         tree: The repository's files at the start of the run, the same text for every task.
         emit: Takes events.
+        compiled: Compiles files of the worktree in the sandbox; None where nobody can.
         handed: Given when the task's tests are written, and its code role is to look at the code they find fault with.
     """
 
@@ -39,6 +43,7 @@ class Job:
     words: str = ""
     tree: str = ""
     notes: list[str] = field(default_factory=list)
+    compiled: Callable[[list[str]], list[KfpModule]] | None = None
     handed: HandBack | None = None
 
 

@@ -6,12 +6,15 @@ They only move, remove or redirect imports; behaviour is the model's to write an
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 from ...tools import processes
-from .imports import own_imports
+from ..planner.paths import role_of_path
+from .imports import missing_imports, own_imports
 from .scaffold import decorated
 
 
@@ -25,7 +28,9 @@ def mend_python(root: Path, path: str, components: frozenset[str] = frozenset())
     """
     file = root / path
     text = file.read_text(encoding="utf-8")
-    mended = call_python_func(imports_into_components(own_imports(root, text)), components)
+    mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), components)
+    if role_of_path(path) == "tests":
+        mended = lists_sorted(texts_dedented(mended))
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-P", "-m", "ruff"]
@@ -74,6 +79,62 @@ def imports_into_components(source: str) -> str:
             inserts.append((first.lineno - 1, "".join(f"{indent}{text}\n" for text in needed) + "\n"))
     for at, text in sorted(inserts, reverse=True):
         lines.insert(at, text)
+    return "".join(lines)
+
+
+def texts_dedented(source: str) -> str:
+    """Rows that a test gives in triple quotes, indented like the code around them, without that indentation.
+
+    Only texts that begin with a line break and are indented in every line: what is read or compared is never like that,
+    and a text is dedented wherever it stands, so that input and expectation stay alike.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    prose |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    lines = source.splitlines(keepends=True)
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    ]
+    for node in sorted(found, key=lambda node: -node.lineno):
+        text = str(node.value)
+        plain = textwrap.dedent(text)
+        indented = all(line[:1] in (" ", "\t") for line in text.split("\n") if line.strip())
+        # A backslash after the quotes takes the first line break away.
+        begins = text.startswith("\n") or lines[node.lineno - 1].rstrip().endswith("\\")
+        if node.end_lineno == node.lineno or not begins or not indented or not text.strip():
+            continue
+        before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
+        after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator]
+        rows = plain.removeprefix("\n").rstrip() + "\n"
+        lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(rows, ensure_ascii=False)}{after}"]
+    return "".join(lines)
+
+
+def lists_sorted(source: str) -> str:
+    """`sorted(…) == ["b", "a"]` with the list in order: as it stands no code can pass it, and what is in it stays."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    lines = source.splitlines(keepends=True)
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    for node in sorted(compared, key=lambda node: (-node.lineno, -node.col_offset)):
+        called, listed = node.left, node.comparators[0]
+        by_name = isinstance(called, ast.Call) and ast.unparse(called.func) == "sorted" and not called.keywords
+        equal = len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq)
+        if not by_name or not equal or not isinstance(listed, ast.List) or listed.lineno != listed.end_lineno:
+            continue
+        values = [item.value for item in listed.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        if len(values) == len(listed.elts) and values != sorted(values):
+            line = lines[listed.lineno - 1].encode()
+            text = "[" + ", ".join(json.dumps(value, ensure_ascii=False) for value in sorted(values)) + "]"
+            line = line[: listed.col_offset] + text.encode() + line[listed.end_col_offset :]
+            lines[listed.lineno - 1] = line.decode()
     return "".join(lines)
 
 

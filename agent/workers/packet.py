@@ -80,6 +80,8 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     requirements = requirements_of(feature, task, brief)
     cited = requirements_of(feature, task, True)
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
+    # A small model makes each of them a test, whatever is under test.
+    edges, entities = (edge_cases_of(feature, role), entities_of(feature, role)) if role == "code" else ([], [])
     # Code that is to be mended is its own example.
     recipes = 0 if job.handed else recipes
     return Packet(
@@ -88,8 +90,8 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
         requirements=requirements,
-        edge_cases=edge_cases_of(feature, role) if not brief else [],
-        entities=entities_of(feature, role) if not brief else [],
+        edge_cases=edge_cases_of(feature, role) if not brief else near_to(text, edges, 2),
+        entities=entities_of(feature, role) if not brief else near_to(text, entities, 1),
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
         scope=scope_of(job, role),
@@ -213,6 +215,17 @@ def entities_of(feature: Feature, role: Role) -> list[str]:
     return [note.text for note in feature.spec.entities[:MOST_ENTITIES]] if feature.spec and role != "infra" else []
 
 
+def near_to(text: str, notes: list[str], shared: int) -> list[str]:
+    """Those that share words with a task; of an entity only its name counts, which stands before a colon."""
+    said = long_words(text)
+    return [note for note in notes if len(said & long_words(note.partition(":")[0] if shared == 1 else note)) >= shared]
+
+
+def long_words(text: str) -> set[str]:
+    """The words of a text that say something, in one form for singular and plural."""
+    return {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", text.lower())}
+
+
 def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:
     """Named files in full, what they stand on as signatures, and for tests one test as a model."""
     named = list(dict.fromkeys([*job.task.files, *handed_on(job, role), *of_named_tasks(job, role)]))
@@ -220,7 +233,9 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
     have = set(named)
     room = CONTEXT_CHARS
     told = role != "infra" and not brief
-    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", job.task.title, re.I))
+    told |= brief and role == "code"
+    prose = re.sub(r"[\w.-]*/[\w./-]*", " ", job.task.title)
+    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose, re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue

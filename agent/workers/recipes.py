@@ -23,6 +23,12 @@ _LANGUAGES: dict[str, Language] = {".py": "python", ".yml": "yaml", ".yaml": "ya
 _FIELD = re.compile(r"(title|use when|keywords|roles|path):\s*(.+)")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _NAME = re.compile(r"\b\w+(?:[_/.]\w+)+")
+_API = re.compile(
+    r"\bdsl\.(\w+)|\b((?:ParallelFor|Collected|NamedTuple|OneOf|ExitHandler|ContainerSpec|PipelineTaskFinalStatus)\b)"
+    r"|\b(?:In|Out)put\[(?:dsl\.)?(\w*Metrics|HTML|Markdown)\]"
+)
+"""Parts of KFP that are written one way only; the types of plain files are in every recipe."""
+_EVERYWHERE = frozenset({"component", "pipeline", "Dataset", "Artifact", "Model", "Input", "Output"})
 _STOP = frozenset(
     re.findall(
         r"\w+",
@@ -73,7 +79,12 @@ def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2, floor: 
     """
     candidates = [recipe for recipe in load_recipes() if role in recipe.roles]
     said = _sequence(_NAME.sub(" ", task_text)), _sequence(task_text)
-    scored = [(score, recipe) for recipe in candidates if (score := _score(recipe, said, files, candidates)) > 0]
+    parts = api_of(task_text)
+    scored = [
+        (score, recipe)
+        for recipe in candidates
+        if (score := _score(recipe, said, files, candidates) + _shared(recipe, parts, candidates)) > 0
+    ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].slug))
     return [recipe for score, recipe in scored[:k] if score >= floor * scored[0][0]]
 
@@ -153,6 +164,21 @@ def _score(recipe: Recipe, said: tuple[list[str], list[str]], files: Sequence[st
             rarity = math.log(1 + len(among) / holders) * math.sqrt(len(phrase))
             score += weight * rarity * (1.0 if _holds(prose, list(phrase)) else 0.5)
     return score + max((_alike(file, recipe) for file in files), default=0.0)
+
+
+def api_of(text: str) -> frozenset[str]:
+    """The parts of KFP that a text names as in code: `dsl.If`, `ParallelFor`, `Output[Metrics]`."""
+    return frozenset(part for found in _API.findall(text) for part in found if part) - _EVERYWHERE
+
+
+def _shared(recipe: Recipe, parts: frozenset[str], among: Sequence[Recipe]) -> float:
+    """How much of the KFP that a task names in code a recipe shows: that says more than any word about it."""
+    shared = parts & api_of(recipe.text)
+    return sum(_WEIGHTS["keywords"] * math.log(1 + len(among) / len(_holders(part, among))) for part in sorted(shared))
+
+
+def _holders(part: str, among: Sequence[Recipe]) -> list[Recipe]:
+    return [recipe for recipe in among if part in api_of(recipe.text)]
 
 
 def _alike(file: str, recipe: Recipe) -> float:

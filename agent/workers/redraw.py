@@ -96,6 +96,25 @@ def scenario_heads(story: Story) -> dict[str, str]:
     return heads
 
 
+def task_head(title: str, stem: str) -> dict[str, str]:
+    """One test to draw for all that a task says: a small model that writes several makes some up, which then fail.
+
+    Args:
+        title: What the task says.
+        stem: What the test file is called after.
+    """
+    name = f"test_{re.sub(r'[^a-z0-9]+', '_', stem.lower()).strip('_')}_as_asked"
+    plain = re.sub(r"\s*\([^()]*\b[A-Z]{1,4}-?\d+\b[^()]*\)", "", title)
+    said = " ".join(plain.replace("\\", "").replace('"""', "").split()).rstrip('"')
+    text = textwrap.wrap(said, 110, break_long_words=False)
+    return {name: "\n    ".join([f"def {name}(tmp_path):", f'"""{text[0]}', *text[1:]]) + '"""'}
+
+
+def names_of_tests(source: str) -> set[str]:
+    """The tests that a text defines, also one that is cut off."""
+    return set(re.findall(r"^def (test_\w+)\(", source, re.M))
+
+
 def one_function(text: str, name: str) -> str | None:
     """The function of that name at the start of a text, what comes after it cut off; None if it does not parse."""
     lines = text.splitlines()

@@ -10,8 +10,11 @@ from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .project import listing
+from .scaffold import components_of
+from .wanted import wanted_functions
 
 SIBLING_LINES = 80
+ARTIFACTS = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[")
 
 
 def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]:
@@ -34,6 +37,8 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
     result = [(path, whole) for path in named]
+    if role == "code" and brief:
+        result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
     told = role == "docs" and not brief
     result += [
@@ -48,12 +53,25 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         result[2:2] = [(path, True) for path in how_tested(job, tests, brief)]
     if told:
         result += [(path, True) for path in made(job) if path not in named]
+    if role == "tests" and brief:
+        result[:0] = [(path, True) for path in waited_for(job)]
     if role in ("tests", "infra") and not brief:
         result[:0] = [(path, True) for path in beside(root, task, files)]
     if role in ("docs", "infra"):
         context = ("README.md",) if told else ("README.md", "pyproject.toml")
         result += [(path, True) for path in files if path in context]
     return list(dict.fromkeys(result))
+
+
+def makers(job: Job, code: list[str]) -> list[str]:
+    """Modules with a component that writes what the wanted component reads: an artifact of the same name."""
+    reads = {
+        name for wanted in wanted_functions(job) for name, kind in ARTIFACTS.findall(wanted.head) if kind == "Input"
+    }
+    if not reads:
+        return []
+    texts = {path: (job.worktree / path).read_bytes().decode("utf-8", "replace") for path in code}
+    return [path for path, text in texts.items() if any(reads & set(found.outputs) for found in components_of(text))]
 
 
 def how_tested(job: Job, tests: list[str], brief: bool) -> list[str]:
@@ -77,6 +95,19 @@ def how_tested(job: Job, tests: list[str], brief: bool) -> list[str]:
     shared = [path for path in tests if Path(path).name == "conftest.py" and Path(path).parent in folders]
     shared += [path for model in models for path in imported(root, model, [p for p in tests if p not in cases])]
     return [*shared, *models]
+
+
+def waited_for(job: Job) -> list[str]:
+    """Short configuration that the tasks make which this one waits for: what its tests look into."""
+    needed = job.feature.task(job.task.id).depends_on
+    files = [path for other in job.feature.tasks.tasks if other.id in needed for path in other.files]
+    return [
+        path
+        for path in dict.fromkeys(files)
+        if role_of_path(path) == "infra"
+        and (job.worktree / path).is_file()
+        and length(job.worktree / path) <= 2 * SIBLING_LINES
+    ]
 
 
 def beside(root: Path, task: PlannedTask, files: list[str]) -> list[str]:

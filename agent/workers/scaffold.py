@@ -6,6 +6,7 @@ import ast
 import re
 
 ARTIFACT = re.compile(r"^(?:\w+\.)*(Input|Output)\[(?:\w+\.)*(\w+)\]$")
+LISTED = re.compile(r"^(?:\w+\.)*Input\[(?:\w+\.)*[Ll]ist\[((?:\w+\.)*\w+)\]\]$")
 AS_FILES = ("Dataset", "Artifact", "Model", "HTML", "Markdown")
 
 
@@ -19,22 +20,30 @@ class Signature:
         plain: Whether all artifacts are files that a test can write and read as text.
         defaults: Parameter -> its default as source text.
         returns: The annotation of what it returns; empty without one.
+        lists: Inputs that are lists of artifacts.
         columns: Names the body looks up in brackets (`row["status"]`), in order.
+        reads: Input -> those it looks up while that file is open.
+        json: Whether it reads JSON.
     """
 
     def __init__(self, node: ast.FunctionDef) -> None:
         self.name = node.name
         self.columns = columns_of(node)
+        self.reads = {name: read for name in parameters_of(node) if (read := read_from(node, name))}
+        self.json = any(isinstance(item, ast.Name) and item.id == "json" for item in ast.walk(node))
+        self.lists: list[str] = []
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
         self.parameters: list[str] = []
         self.plain = True
         for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
             text = ast.unparse(argument.annotation) if argument.annotation else ""
-            found = ARTIFACT.match(text)
+            several = LISTED.match(text)
+            found = ARTIFACT.match(f"Input[{several.group(1)}]" if several else text)
             if found:
+                self.lists += [argument.arg] if several else []
                 (self.inputs if found.group(1) == "Input" else self.outputs)[argument.arg] = found.group(2)
-                self.plain &= found.group(2) in AS_FILES
+                self.plain &= found.group(2) in AS_FILES or (found.group(2), found.group(1)) == ("Metrics", "Output")
             elif re.search(r"(Input|Output)(Path)?\b", text):
                 self.plain = False
             else:
@@ -44,7 +53,23 @@ class Signature:
         self.returns = "" if returns in ("None", "dsl.ContainerSpec") else returns
 
 
-def columns_of(node: ast.FunctionDef) -> list[str]:
+def parameters_of(node: ast.FunctionDef) -> list[str]:
+    """The names of a function's parameters."""
+    return [argument.arg for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
+
+
+def read_from(node: ast.FunctionDef, name: str) -> list[str]:
+    """The string keys a function reads while the file of an artifact is open."""
+    found: list[str] = []
+    for item in ast.walk(node):
+        opened = [part.context_expr for part in item.items] if isinstance(item, ast.With) else []
+        paths = [ast.unparse(part) for call in opened for part in ast.walk(call) if isinstance(part, ast.Attribute)]
+        if f"{name}.path" in paths:
+            found += columns_of(item)
+    return list(dict.fromkeys(found))
+
+
+def columns_of(node: ast.AST) -> list[str]:
     """The string keys a function reads with `name["key"]`: for rows of a table, its columns."""
     reads = [
         item
@@ -98,32 +123,88 @@ def find_component(source: str, name: str) -> Signature | None:
 def run_helper(signature: Signature) -> str:
     """A test helper `run` that calls the component in a folder of its own; empty when the signature does not fix it.
 
-    Each input artifact is a text, in the order of the signature. With one output artifact the helper returns its text,
-    with several a tuple of texts; plain parameters go through by name. It needs no fixture, so a test is one line.
+    Each input artifact is a text, in the order of the signature; a list of artifacts is a list of texts. The helper
+    gives what there is of output texts, logged metrics and the returned value: one of them alone, several as a tuple.
+    Plain parameters go through by name. It needs no fixture, so a test is one line.
     """
     if not signature.plain or not signature.inputs or not signature.outputs:
         return ""
     single = len(signature.inputs) == 1
-    texts = ["text"] if single else [f"{name}_text" for name in signature.inputs]
-    head = texts + (["**parameters"] if signature.parameters else [])
-    lines = [f"def run({', '.join(head)}):"]
-    if signature.columns and single:
-        sample = ",".join(signature.columns)
-        lines.append(f'    """Runs {signature.name} on a CSV text; its first line is the header, such as {sample}."""')
-    lines.append("    with TemporaryDirectory() as folder:")
+    texts = {name: f"{name}_texts" if name in signature.lists else f"{name}_text" for name in signature.inputs}
+    if single and not signature.lists:
+        texts = dict.fromkeys(signature.inputs, "text")
+    head = [*texts.values()] + (["**parameters"] if signature.parameters else [])
+    lines = [f"def run({', '.join(head)}):", *told_of(signature, texts), "    with TemporaryDirectory() as folder:"]
     for name, kind in [*signature.inputs.items(), *signature.outputs.items()]:
-        lines.append(f'        {name} = dsl.{kind}(name="{name}", uri=f"{{folder}}/{name}.csv")')
-    for name, text in zip(signature.inputs, texts, strict=True):
-        lines.append(f"        Path({name}.path).write_text({text})")
+        if name in signature.lists:
+            made = f'dsl.{kind}(name="{name}", uri=f"{{folder}}/{name}-{{number}}")'
+            lines.append(f"        {name} = [{made} for number in range(len({texts[name]}))]")
+        else:
+            lines.append(f'        {name} = dsl.{kind}(name="{name}", uri=f"{{folder}}/{name}.csv")')
+    for name, text in texts.items():
+        if name in signature.lists:
+            lines.append(f"        for item, text in zip({name}, {text}):")
+            lines.append("            Path(item.path).write_text(text)")
+        else:
+            lines.append(f"        Path({name}.path).write_text({text})")
     passed = [f"{name}={name}" for name in [*signature.inputs, *signature.outputs]]
     passed += ["**parameters"] if signature.parameters else []
-    lines.append(f"        {signature.name}.python_func({', '.join(passed)})")
-    lines.append(f"        return {', '.join(f'Path({name}.path).read_text()' for name in signature.outputs)}")
+    keep = "returned = " if signature.returns else ""
+    lines.append(f"        {keep}{signature.name}.python_func({', '.join(passed)})")
+    lines.append(f"        return {', '.join(gives(signature))}")
     return "\n".join(lines) + "\n"
 
 
-def compile_helper(pipeline: str) -> str:
-    """A test helper that compiles a pipeline and returns its tasks as the compiled YAML has them."""
+def gives(signature: Signature) -> list[str]:
+    """What the helper returns, as expressions: texts of files, what was logged, what the component returned."""
+    parts = [
+        f"{name}.metadata" if kind == "Metrics" else f"Path({name}.path).read_text()"
+        for name, kind in signature.outputs.items()
+    ]
+    return [*parts, *(["returned"] if signature.returns else [])]
+
+
+def told_of(signature: Signature, texts: dict[str, str]) -> list[str]:
+    """The helper's docstring: what the texts are, and what it gives if that is more than one thing."""
+    parts = []
+    if len(texts) == 1 and not signature.lists and signature.columns and not signature.json:
+        sample = ",".join(signature.columns)
+        parts.append(f"Runs {signature.name} on a CSV text; its first line is the header, such as {sample}.")
+    else:
+        for name, columns in signature.reads.items():
+            if name in texts and signature.json:
+                parts.append(f"{texts[name]}: JSON with the keys {', '.join(columns)}.")
+            elif name in texts:
+                parts.append(f"{texts[name]}: CSV, its first line is the header {','.join(columns)}.")
+    if len(gives(signature)) > 1:
+        kinds = [
+            f"{name} as a dict" if kind == "Metrics" else f"text of {name}" for name, kind in signature.outputs.items()
+        ]
+        named = re.findall(r"[\[ ]\(['\"](\w+)['\"],", signature.returns) or [signature.returns]
+        kinds += [f"what it returned ({', '.join(named)})"] if signature.returns else []
+        parts.append(f"Returns a tuple: {', '.join(kinds)}.")
+    if not parts:
+        return []
+    return [f'    """{parts[0]}"""'] if len(parts) == 1 else ['    """' + "\n    ".join(parts), '    """']
+
+
+def compile_helper(pipeline: str, whole: bool = False) -> str:
+    """A test helper that compiles a pipeline and returns its tasks as the compiled YAML has them.
+
+    Args:
+        pipeline: Its function.
+        whole: Another helper returns all of the YAML: parameters, and what is in conditions and loops.
+    """
+    if whole:
+        return f"""def compile_spec(tmp_path):
+    package = tmp_path / "{pipeline}.yaml"
+    compiler.Compiler().compile(pipeline_func={pipeline}, package_path=str(package))
+    return next(yaml.safe_load_all(package.read_text()))
+
+
+def compile_tasks(tmp_path):
+    return compile_spec(tmp_path)["root"]["dag"]["tasks"]
+"""
     return f"""def compile_tasks(tmp_path):
     package = tmp_path / "{pipeline}.yaml"
     compiler.Compiler().compile(pipeline_func={pipeline}, package_path=str(package))

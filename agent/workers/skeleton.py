@@ -6,6 +6,7 @@ A small model that has to invent an import path or a heading often invents a wro
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 from ...tools import search
@@ -13,10 +14,13 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of
-from .pages import page_head
+from .pages import functions, page_head
 from .related import names_of, speaks_of
-from .scaffold import compile_helper, components_of, find_component, run_helper
+from .scaffold import compile_helper, components_of, decorated, find_component, run_helper
+from .wanted import WIDTH, Wanted, constants, home_of, text_of, wanted_functions
 
+INSIDE = re.compile(r"\b(parameters?|defaults?|conditions?|loops?|iterat\w+|sub-?dags?|root|nested)\b", re.I)
+"""What a test of a pipeline looks for elsewhere than in its tasks."""
 Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
 
@@ -50,7 +54,10 @@ def first_lines(text: str) -> str:
 
 
 def code_start(job: Job, target: str) -> str:
-    """kfp's import, what a pipeline is made of, and the start of the function the task names after its file."""
+    """kfp's import, what a pipeline is made of, and the function the task gives, or at least its name."""
+    wanted = wanted_in(job, target)
+    if wanted:
+        return "\n\n".join(top_of(job, wanted[0])) + "\n\n\n" + function_start(job, wanted[0])
     title, stem = job.task.title, Path(target).stem
     named = re.search(rf"`{re.escape(stem)}\b", title)
     kind = re.search(r"\b(component|pipeline)\b", title, re.I)
@@ -65,6 +72,32 @@ def code_start(job: Job, target: str) -> str:
         if named and steps:
             start += f'\n\n@dsl.pipeline(name="{stem.replace("_", "-")}")\ndef {stem}('
     return start
+
+
+def wanted_in(job: Job, target: str) -> list[Wanted]:
+    """The functions whose signature the task gives and whose place is this file."""
+    return [wanted for wanted in wanted_functions(job) if home_of(job, wanted, job.task.files) == target]
+
+
+def top_of(job: Job, wanted: Wanted) -> list[str]:
+    """The blocks of a new module above its function: imports, then the constants that the task gives."""
+    typing = [line for line in wanted.imports if line.startswith("from typing")]
+    kfp = ["from kfp import dsl", *(line for line in wanted.imports if line not in typing)]
+    own = step_imports(job) if wanted.kind == "pipeline" else usual_base(job)[1]
+    given = constants(job) if wanted.kind == "pipeline" else []
+    return ["\n".join(block) for block in (typing, kfp, own, given) if block]
+
+
+def function_start(job: Job, wanted: Wanted) -> str:
+    """Decorator, signature and docstring of a function, up to where its body begins."""
+    if wanted.kind == "pipeline":
+        decorator = f'@dsl.pipeline(name="{wanted.ir_name or wanted.name.replace("_", "-")}")'
+    else:
+        decorator = f"@dsl.component(base_image={usual_base(job)[0]})"
+    lines = [f"{part[:1].upper()}{part[1:]}." for part in wanted.said if part.strip("`") not in constants(job)]
+    told = "\n".join(line for part in lines for line in textwrap.wrap(part, WIDTH - 8, break_long_words=False))
+    doc = f'    """{told}"""' if "\n" not in told else textwrap.indent(f'"""{told}\n"""', "    ")
+    return f"{decorator}\n{wanted.head}\n" + (f"{doc}\n" if told else '    """')
 
 
 def step_imports(job: Job) -> list[str]:
@@ -89,6 +122,24 @@ def usual_image(job: Job) -> str:
     return max(sorted(set(images)), key=images.count, default="python:3.11")
 
 
+def usual_base(job: Job) -> tuple[str, list[str]]:
+    """What most components of the repository give as their base image: as code, with the import that it needs."""
+    found: list[tuple[str, str]] = []
+    for match in search.grep(job.worktree, r"base_image=[A-Za-z_]\w*", glob="*.py", limit=200):
+        name = match.text.partition("base_image=")[2]
+        name = re.match(r"\w+", name).group()  # type: ignore[union-attr]  # the pattern has it
+        source = (job.worktree / match.path).read_text(encoding="utf-8", errors="replace")
+        imported = re.search(rf"^from [\w]+(?:\.\w+)* import (?:\w+, )*{name}(?:, \w+)*$", source, re.M)
+        if imported and role_of_path(match.path) == "code":
+            module = imported.group().split()[1]
+            found.append((name, f"from {module} import {name}"))
+    literals = search.grep(job.worktree, r"base_image=[\"']", glob="*.py", limit=200)
+    if found and len(found) >= len(literals):
+        name, line = max(sorted(set(found)), key=found.count)
+        return name, [line]
+    return f'"{usual_image(job)}"', []
+
+
 def page_start(job: Job, target: str) -> str:
     """The start of a page that is named after one pipeline or component; else only that of its title."""
     stem = Path(target).stem.lower().replace("-", "_")
@@ -110,7 +161,7 @@ def tests_start(job: Job, target: str) -> str:
     pipeline = is_pipeline(job, named)
     names = [name for _, group in named.values() for name in group]
     if pipeline:
-        helper = compile_helper(names[0]) if len(names) == 1 else ""
+        helper = compile_helper(names[0], bool(INSIDE.search(text_of(job)))) if len(names) == 1 else ""
     else:
         helper = helper_for(job, named)
     standard = "from pathlib import Path\nfrom tempfile import TemporaryDirectory\n\n" if "Path(" in helper else ""
@@ -139,6 +190,21 @@ def components_for(job: Job, target: str) -> frozenset[str]:
         source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
         found |= {name for name in names if find_component(source, name)}
     return frozenset(found)
+
+
+def pipelines_for(job: Job) -> dict[str, list[str]]:
+    """The pipelines that a task names, as in Python, as in KFP or by a file called after it: file -> functions."""
+    text, words = text_of(job), speaks_of(job)
+    found: dict[str, list[str]] = {}
+    for path in search.files(job.worktree, glob="*.py"):
+        if role_of_path(path) != "code":
+            continue
+        source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+        for node in functions(source):
+            told = re.search(rf"(?<![\w-]){node.name.replace('_', '-')}(?![\w-])", text)
+            if decorated(node, "pipeline") and (told or node.name in words):
+                found.setdefault(path, []).append(node.name)
+    return found
 
 
 def is_pipeline(job: Job, named: Subjects) -> bool:

@@ -18,6 +18,7 @@ from ..models.handle import Handle
 from ..planner.models import ExecutionPlan, PlannedTask
 from ..settings import Settings
 from ..verifier.bench import Bench
+from ..verifier.compiled import compile_in
 from ..verifier.context import GateContext
 from ..workers.job import Job, Session, Worker
 from .place import Place, task_commits
@@ -170,6 +171,7 @@ class Lane:
             emit=self.emit,
             words=self.run.place.request.words,
             tree=self.run.tree,
+            compiled=lambda paths: compile_in(self.bench, self.worktree, paths),
         )
 
     def context(self, task: PlannedTask, base: str) -> GateContext:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from kfpilot.agent.workers.recipes import Recipe, load_recipes
+from kfpilot.tools.infra_checks import infra_report
 from kfpilot.tools.kfp_lint import problems
 from markdown_it import MarkdownIt
 
@@ -246,14 +247,18 @@ def test_the_workflow_does_what_it_says(repository: Path) -> None:
     assert yaml.safe_load((repository / upload["with"]["path"]).read_text())["pipelineInfo"]["name"] == "warm-days"
 
 
-@pytest.mark.parametrize("recipe", MANIFESTS, ids=lambda recipe: recipe.slug)
-def test_manifests_are_complete(recipe: Recipe) -> None:
-    documents = list(yaml.safe_load_all(recipe.text))
+def test_the_settings_are_complete() -> None:
+    documents = list(yaml.safe_load_all(RECIPES["config-map"].text))
     assert [document["kind"] for document in documents] == ["ConfigMap", "PersistentVolumeClaim"]
     for document in documents:
         assert document["apiVersion"] == "v1"
         assert document["metadata"]["name"]
     assert all(isinstance(value, str) for value in documents[0]["data"].values())
+
+
+@pytest.mark.parametrize("recipe", MANIFESTS, ids=lambda recipe: recipe.slug)
+def test_manifests_are_what_kubernetes_accepts(recipe: Recipe, repository: Path) -> None:
+    assert infra_report(repository, [recipe.path]).findings == []
 
 
 @pytest.mark.parametrize("recipe", DOCS, ids=lambda recipe: recipe.slug)

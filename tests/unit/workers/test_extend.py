@@ -4,7 +4,7 @@ import pytest
 from kfpilot.agent.documents.models import Feature, Task, TaskList
 from kfpilot.agent.planner.models import PlannedTask
 from kfpilot.agent.settings import Settings
-from kfpilot.agent.workers.extend import extension, joined
+from kfpilot.agent.workers.extend import addition, extension, joined, more_tests, table_row
 from kfpilot.agent.workers.job import Job
 
 COMPONENT = "from kfp import dsl\n\n\n@dsl.component\ndef {name}(n: int) -> int:\n    return n\n"
@@ -64,7 +64,13 @@ def test_a_return_stays_last(job, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "title", ["Rename the pipeline in daily.py", "Add a docstring to daily.py", "Add `load` to daily.py"]
+    "title",
+    [
+        "Rename the pipeline in daily.py",
+        "Add a docstring to daily.py",
+        "Add `load` to daily.py",
+        "Insert `keep` between `load` and `count` in daily.py",
+    ],
 )
 def test_no_guess_where_the_task_names_no_new_step(job, title):
     assert extension(job(title), "daily.py") is None
@@ -73,3 +79,60 @@ def test_no_guess_where_the_task_names_no_new_step(job, title):
 def test_no_guess_between_two_pipelines(job, tmp_path):
     (tmp_path / "daily.py").write_text(PIPELINE + "\n\n@dsl.pipeline\ndef other():\n    load(n=1)\n")
     assert extension(job("Add `keep` to daily.py"), "daily.py") is None
+
+
+def test_a_module_goes_on_with_the_function_that_the_task_gives(job, tmp_path):
+    source = COMPONENT.format(name="load") + '\n\nif __name__ == "__main__":\n    print(load)\n'
+    (tmp_path / "daily.py").write_text(source)
+    one = job("Add component `merge(parts: Input[List[Dataset]], n: int = 2) -> int` to daily.py: joins them")
+    found = addition(one, "daily.py")
+    assert found.head.startswith("from kfp import dsl\nfrom typing import List\nfrom kfp.dsl import Dataset, Input\n")
+    assert found.head.endswith('def merge(parts: Input[List[Dataset]], n: int = 2) -> int:\n    """Joins them."""\n')
+    whole = joined(found, found.head + "    return n\n")
+    assert whole.index("def load") < whole.index("def merge") < whole.index("__main__")
+    compile(whole, "daily.py", "exec")
+    again = job("Add component `load(n: int) -> int` to daily.py")
+    assert addition(again, "daily.py") is None
+
+
+def test_a_test_file_goes_on_with_a_new_test(job, tmp_path):
+    (tmp_path / "tests").mkdir()
+    there = "import json\n\n\ndef test_old():\n    assert json\n"
+    (tmp_path / "tests/test_daily.py").write_text(there)
+    one = job("Extend tests/test_daily.py for the pipeline `daily`")
+    found = more_tests(one, "tests/test_daily.py")
+    assert found.head == ("import json\nfrom daily import daily\n\n\ndef test_old():\n    assert json\n\n\ndef test_")
+    assert more_tests(one, "tests/test_none.py") is None
+
+
+PAGE = """# Shop
+
+| Pipeline | What |
+|---|---|
+| `daily` | Counts |
+
+Text with | in it.
+"""
+
+
+def test_a_table_of_a_page_goes_on_with_a_row(job, tmp_path):
+    (tmp_path / "README.md").write_text(PAGE)
+    one = job("Write docs/weekly.md and add the `weekly` row with a link to the pipeline table in README.md")
+    found = table_row(one, "README.md")
+    assert found.head.endswith("| `daily` | Counts |\n|") and found.stop == ["\n"]
+    assert joined(found, found.head + " `weekly` | Sums |\n") == PAGE.replace(
+        "Counts |\n", "Counts |\n| `weekly` | Sums |\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "page"),
+    [
+        ("Update README.md for the new pipeline", PAGE),
+        ("Add a row to the table in README.md", PAGE + "\n| Step | Owner |\n|---|---|\n| load | ada |\n"),
+        ("Add a row to the table in README.md", "# Shop\n"),
+    ],
+)
+def test_no_row_where_none_is_asked_or_the_table_is_not_clear(job, tmp_path, title, page):
+    (tmp_path / "README.md").write_text(page)
+    assert table_row(job(title), "README.md") is None

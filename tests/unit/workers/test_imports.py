@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kfpilot.agent.workers.imports import own_imports
+from kfpilot.agent.workers.imports import missing_imports, own_imports
 
 
 @pytest.fixture
@@ -38,3 +38,36 @@ def test_a_path_from_the_example_becomes_the_projects(project: Path) -> None:
 )
 def test_what_is_right_or_unsure_stays(project: Path, line: str) -> None:
     assert own_imports(project, line + "\n") == line + "\n"
+
+
+def test_what_is_used_and_nowhere_defined_is_imported(project: Path) -> None:
+    source = (
+        '"""Tests."""\n\nfrom kfp import dsl\n\n\n'
+        "def test_keep(tmp_path):\n"
+        "    with pytest.raises(ValueError):\n"
+        "        json.loads(str(Path('x')))\n"
+        "    assert keep() is compiler.Compiler\n"
+    )
+    added = missing_imports(project, source).splitlines()[1:6]
+    assert sorted(line for line in added if line) == [
+        "from depot.parts.keep import keep",
+        "from kfp import compiler",
+        "from pathlib import Path",
+        "import json",
+        "import pytest",
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(json):\n    return json.x + [q.y for q in json]\n",
+        "try:\n    pass\nexcept ValueError as error:\n    print(error, len('a'))\n",
+        "print(both, nobody, table.cell, string)\n",
+        "from depot import *\n\njson.loads('1')\n",
+        "import os.path\n\nprint(os.path)\n",
+        "def (",
+    ],
+)
+def test_nothing_is_imported_that_is_there_or_unsure(project: Path, source: str) -> None:
+    assert missing_imports(project, source) == source

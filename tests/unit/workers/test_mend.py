@@ -1,6 +1,12 @@
 """Mechanical repairs: what they move, and what they leave alone."""
 
-from kfpilot.agent.workers.mend import call_python_func, imports_into_components, mend_python
+from kfpilot.agent.workers.mend import (
+    call_python_func,
+    imports_into_components,
+    lists_sorted,
+    mend_python,
+    texts_dedented,
+)
 
 COMPONENT = '''import csv
 from collections import Counter
@@ -70,3 +76,61 @@ def test_a_drafted_file_is_put_in_order(tmp_path):
     text = (tmp_path / "count.py").read_text()
     assert text.index("def count") < text.index("import csv")
     assert "Counter" not in text
+
+
+def test_rows_in_triple_quotes_lose_the_indentation_of_the_code():
+    source = '''def test_a():
+    """
+    A test.
+    """
+    rows = """
+    name,total
+    "ü",1
+    """
+    assert run(rows, """
+        name,total
+    """) == """\\
+        name,total
+    """
+'''
+    assert (
+        texts_dedented(source)
+        == '''def test_a():
+    """
+    A test.
+    """
+    rows = "name,total\\n\\"ü\\",1\\n"
+    assert run(rows, "name,total\\n") == "name,total\\n"
+'''
+    )
+
+
+def test_other_texts_of_a_test_stay():
+    source = '''A = """
+name
+"""
+B = """name,
+    total"""
+C = f"""
+    {A}
+    """
+D = "\\n  x"
+E = """
+    name
+  or
+none
+"""
+'''
+    assert texts_dedented(source) == source
+
+
+def test_a_list_that_is_compared_with_a_sorted_one_is_put_in_order():
+    assert lists_sorted('assert sorted(tasks) == ["load", "clean"]\n') == 'assert sorted(tasks) == ["clean", "load"]\n'
+
+
+def test_other_lists_of_a_test_stay():
+    source = (
+        'assert sorted(tasks) == ["a", "b"]\nassert tasks == ["b", "a"]\nassert sorted(n, reverse=True) == ["b", "a"]\n'
+        'assert sorted(n) == [2, 1]\nassert sorted(n) != ["b", "a"]\nassert list(n) == ["b", "a"]\n'
+    )
+    assert lists_sorted(source) == source

@@ -108,6 +108,25 @@ def test_every_role_has_a_recipe() -> None:
             [".github/workflows/ci.yml"],
             "ci-workflow",
         ),
+        (
+            "Import the orders, repeat 3 times, and mail the list only inside `dsl.If(found == True)`; set retries",
+            "code",
+            ["pipelines/mail.py"],
+            "condition-pipeline",
+        ),
+        (
+            "Pipeline with 2 retries and a memory limit of 1Gi: `dsl.ParallelFor` around `score`, then `dsl.Collected`",
+            "code",
+            ["pipelines/score.py"],
+            "parallel-pipeline",
+        ),
+        ("Add a CronJob that submits the weekly pipeline", "infra", ["k8s/weekly.yaml"], "cron-job"),
+        (
+            "Test the schedule and limits of the manifest k8s/weekly.yaml",
+            "tests",
+            ["tests/test_k8s.py"],
+            "manifest-test",
+        ),
         ("Add a ConfigMap manifest for the cluster", "infra", ["deploy/config.yaml"], "config-map"),
         (
             "Document the churn pipeline, its parameters and steps in docs/churn.md",

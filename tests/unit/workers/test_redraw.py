@@ -1,6 +1,6 @@
 """Tests drawn again one by one: what passed stays to the letter, no name is lost."""
 
-from kfpilot.agent.workers.redraw import failed_tests, one_function, plan_redraw
+from kfpilot.agent.workers.redraw import failed_tests, names_of_tests, one_function, plan_redraw, task_head
 
 DRAFT = """import pytest
 
@@ -59,3 +59,17 @@ def test_one_function_is_cut_from_what_follows():
     assert one_function(text, "test_a") == "def test_a():\n    x = 1\n    assert x == 1\n"
     assert one_function("def test_a():\n    assert (", "test_a") is None
     assert one_function("def other():\n    pass\n", "test_a") is None
+
+
+def test_one_test_is_drawn_for_all_that_a_task_says():
+    title = 'Test in tests/test_night.py that "night" compiles\nand `clean` comes first (FR-005; depends on T006)'
+    heads = task_head(title, "night-flow")
+    assert heads == {
+        "test_night_flow_as_asked": "def test_night_flow_as_asked(tmp_path):\n"
+        '    """Test in tests/test_night.py that "night" compiles and `clean` comes first"""'
+    }
+    compile("".join(heads.values()), "test_night.py", "exec")
+
+
+def test_the_tests_of_a_text_are_found_also_where_it_is_cut_off():
+    assert names_of_tests(DRAFT + "\n\ndef test_last(") == {"test_keeps", "test_drops", "test_is_empty", "test_last"}

@@ -68,8 +68,37 @@ def test_the_helper_calls_the_component_and_reads_its_output(tmp_path):
 
 
 def test_no_helper_where_the_signature_does_not_fix_one():
-    assert run_helper(find_component(SOURCE, "measure")) == ""
+    sliced = SOURCE.replace("Output[Metrics]", "Output[ClassificationMetrics]")
+    assert run_helper(find_component(sliced, "measure")) == ""
     assert run_helper(find_component(SOURCE, "add")) == ""
+
+
+MERGE = """@dsl.component
+def merge(
+    parts: Input[List[Dataset]], limits: Input[Dataset], merged: Output[Dataset], metrics: Output[Metrics]
+) -> NamedTuple("Outputs", [("rows", int), ("late", bool)]):
+    with open(limits.path) as source:
+        limit = [row["limit"] for row in csv.DictReader(source)]
+    with open(merged.path, "w") as target:
+        for part in parts:
+            target.write(open(part.path).read())
+    metrics.log_metric("parts", len(parts))
+    return (len(limit), True)
+"""
+
+
+def test_the_helper_gives_lists_metrics_and_what_is_returned(tmp_path):
+    helper = run_helper(find_component(MERGE, "merge"))
+    assert "limits_text: CSV, its first line is the header limit." in helper
+    assert "Returns a tuple: text of merged, metrics as a dict, what it returned (rows, late)." in helper
+    (tmp_path / "t.py").write_text(
+        "import csv\nfrom pathlib import Path\nfrom tempfile import TemporaryDirectory\n"
+        "from typing import List, NamedTuple\n"
+        "from kfp import dsl\nfrom kfp.dsl import Dataset, Input, Metrics, Output\n"
+        f"{MERGE}\n{helper}\n"
+        "assert run(['a', 'b'], 'limit\\n3\\n') == ('ab', {'parts': 2}, (1, True))\n"
+    )
+    assert subprocess.run([sys.executable, str(tmp_path / "t.py")]).returncode == 0
 
 
 def test_a_step_shows_its_import_its_call_and_what_it_gives():

@@ -1,0 +1,196 @@
+"""What a task gives literally of the code it asks for: a function's signature, a name in KFP, a constant.
+
+A small model that has to copy a signature with types often copies a wrong one; what is written down is given.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from pydantic import BaseModel
+
+from .job import Job
+
+SIGNATURE = re.compile(r"`(?P<name>[a-z_]\w*)(?P<rest>\([^`]*)`")
+NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
+NAMES_FILE = re.compile(r"[\w-]+(?:/[\w-]+)+\.\w+|\b[\w-]+\.(?:py|md|ya?ml|toml|json)\b")
+REFERS = re.compile(r"[\d., ]+$|requirements?\b|refs?\b|depends\b|named `|called `", re.I)
+ARTIFACT = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[(?:dsl\.)?((?:[Ll]ist\[)?\w+)\]")
+CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
+FROM_KFP = (
+    *("Artifact", "Dataset", "Model", "Metrics", "ClassificationMetrics", "SlicedClassificationMetrics"),
+    *("HTML", "Markdown", "Input", "Output", "InputPath", "OutputPath", "PipelineTaskFinalStatus"),
+)
+FROM_TYPING = ["NamedTuple", "List", "Dict", "Optional", "Union", "Any"]
+BUILT_IN = ["str", "int", "float", "bool", "list", "dict", "None", "dsl", "typing"]
+WIDTH = 110
+
+
+class Wanted(BaseModel):
+    """A component or pipeline that is to be made, as the task gives it.
+
+    Attributes:
+        name: The function.
+        kind: What it is.
+        head: `def …:` with all its parameters and their types, ready to stand in a file.
+        ir_name: The name in KFP, if the task says one.
+        imports: Import lines that the types need.
+        said: What the task says of it besides, for its docstring; one sentence an item.
+        at: Where in the task's text it is given.
+    """
+
+    name: str
+    kind: str
+    head: str
+    ir_name: str = ""
+    imports: list[str] = []
+    said: list[str] = []
+    at: int = 0
+
+
+def text_of(job: Job) -> str:
+    """A task's title and details."""
+    return "\n".join([job.task.title, *(line.strip() for line in job.feature.task(job.task.id).details)])
+
+
+def wanted_functions(job: Job) -> list[Wanted]:
+    """The components and pipelines whose whole signature the task gives, in its order.
+
+    A signature without the types of its parameters fixes too little and is left out.
+    """
+    text = text_of(job)
+    found: dict[str, Wanted] = {}
+    for match in SIGNATURE.finditer(text):
+        kinds = re.findall(r"\b(component|pipeline)\b", text[: match.start()], re.I)
+        inner, after = in_brackets(match["rest"])
+        returns = re.fullmatch(r"\s*(?:(?:->|→)\s*(.+?))?\s*:?\s*", after)
+        head = head_of(match["name"], inner, returns.group(1) or "") if returns else ""
+        if kinds and head:
+            named = re.match(r"[\s,(]*(?:is )?(?:named|called) `([\w-]+)`", text[match.end() :])
+            found.setdefault(
+                match["name"],
+                Wanted(
+                    name=match["name"],
+                    kind=kinds[-1].lower(),
+                    head=head,
+                    ir_name=named.group(1) if named else "",
+                    imports=imports_for(head),
+                    said=sentences(text[match.end() :]),
+                    at=match.start(),
+                ),
+            )
+    return list(found.values())
+
+
+def head_of(name: str, arguments: str, returns: str) -> str:
+    """`def name(…) -> …:`; empty where it is no Python or a parameter has no type that is known."""
+    tuple_of = NAMED_TUPLE.match(returns)
+    if tuple_of:
+        pairs = [part.partition(":") for part in tuple_of["fields"].split(",")]
+        fields = ", ".join(f'("{field.strip()}", {kind.strip()})' for field, _, kind in pairs)
+        returns = f'NamedTuple("Outputs", [{fields}])'
+    try:
+        (node,) = ast.parse(f"def {name}({arguments}){f' -> {returns}' if returns else ''}: ...").body
+    except (SyntaxError, ValueError):
+        return ""
+    if not isinstance(node, ast.FunctionDef):
+        return ""
+    every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    types = [argument.annotation for argument in every]
+    known = {*FROM_KFP, *FROM_TYPING, *BUILT_IN}
+    for kind in [*types, *([node.returns] if node.returns else [])]:
+        if kind is None or not {item.id for item in ast.walk(kind) if isinstance(item, ast.Name)} <= known:
+            return ""
+    end = f") -> {returns}:" if returns else "):"
+    line = f"def {name}({', '.join(texts_of(node))}{end}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"def {name}(", *(f"    {text}," for text in texts_of(node)), end])
+
+
+def texts_of(node: ast.FunctionDef) -> list[str]:
+    """The parameters of a function as they are written, one each."""
+    arguments = ast.unparse(node.args)
+    parts, depth, start = [], 0, 0
+    for at, char in enumerate(arguments):
+        depth += (char in "([{") - (char in ")]}")
+        if char == "," and not depth:
+            parts.append(arguments[start:at].strip())
+            start = at + 1
+    parts.append(arguments[start:].strip())
+    return [re.sub(r"^(\*{0,2}\w+: .+?)=(?!=)", r"\1 = ", part) for part in parts if part]
+
+
+def imports_for(head: str) -> list[str]:
+    """The imports that the types of a signature need."""
+    words = set(re.findall(r"(?<![\w.])[A-Za-z]\w*", head))
+    lines = [f"from typing import {', '.join(name for name in FROM_TYPING if name in words)}"]
+    lines.append(f"from kfp.dsl import {', '.join(sorted(name for name in FROM_KFP if name in words))}")
+    return [line for line in lines if not line.endswith("import ")]
+
+
+def artifacts_of(wanted: Wanted) -> list[str]:
+    """How the artifacts of a component are read and written, one sentence each way."""
+    reads, writes = [], []
+    for name, way, kind in ARTIFACT.findall(wanted.head):
+        if way == "Input":
+            reads.append(
+                f"each item of `{name}` with open(item.path)" if "ist[" in kind else f"`{name}` with open({name}.path)"
+            )
+        elif kind.endswith("Metrics"):
+            writes.append(f"`{name}` with {name}.log_metric(key, value)" if kind == "Metrics" else "")
+        else:
+            writes.append(f'`{name}` with open({name}.path, "w")')
+    told = [f"Read {', '.join(reads)}."] if reads else []
+    return [*told, *([f"Write {', '.join(filter(None, writes))}."] if any(writes) else [])]
+
+
+def in_brackets(text: str) -> tuple[str, str]:
+    """What stands in the bracket that a text begins with, and what follows; nothing where it is not closed."""
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char in "([{") - (char in ")]}")
+        if not depth:
+            return text[1:at], text[at + 1 :]
+    return "", text
+
+
+def sentences(text: str) -> list[str]:
+    """What a task says after a signature: its sentences, without those that name files and without references."""
+    said, start, depth, quoted = [], 0, 0, False
+    for at, char in enumerate(text):
+        quoted ^= char == "`"
+        depth += 0 if quoted else (char in "([") - (char in ")]")
+        ends = char == "\n" or (
+            char in ".;:" and text[at + 1 : at + 2] in (" ", "\n", "") and not quoted and depth <= 0
+        )
+        if ends or at == len(text) - 1:
+            said.append(" ".join(text[start : at + 1].split()).strip(" .;:-_,"))
+            start, depth, quoted = at + 1, 0, False
+    plain = [part for part in said if part and not NAMES_FILE.search(part) and not REFERS.match(part)]
+    return [part.replace("\\", "").replace('"""', "") for part in plain]
+
+
+def constants(job: Job) -> list[str]:
+    """Assignments of plain values that the task gives literally: `NUM_SHARDS = 5`."""
+    found = []
+    for text in CONSTANT.findall(text_of(job)):
+        try:
+            (node,) = ast.parse(text).body
+            ast.literal_eval(node.value)
+        except (SyntaxError, ValueError, AttributeError):
+            continue
+        found.append(text)
+    return found
+
+
+def home_of(job: Job, wanted: Wanted, files: list[str]) -> str:
+    """The file a function is to stand in: the one of its name, else the next one that the task names after it."""
+    for path in files:
+        if path.rpartition("/")[2].removesuffix(".py") == wanted.name:
+            return path
+    text = text_of(job)
+    places = {path: text.find(path, wanted.at) for path in files if path.endswith(".py")}
+    after = {path: at for path, at in places.items() if at >= 0}
+    return min(after, key=lambda path: after[path]) if after else (files[0] if len(files) == 1 else "")

@@ -1,0 +1,151 @@
+"""What a small model is asked: which files it writes, and what of the documents and the repository it is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kfpilot.agent.documents import load_feature
+from kfpilot.agent.models.handle import Handle
+from kfpilot.agent.models.scripted import ScriptedModel
+from kfpilot.agent.planner.build import build_plan
+from kfpilot.agent.settings import Settings
+from kfpilot.agent.workers.draft_worker import DraftWorker
+from kfpilot.agent.workers.job import Feedback, Job
+from kfpilot.agent.workers.recipes import nearest
+from kfpilot.tools.errors import ToolFailure
+
+FILES = {
+    "depot/__init__.py": "",
+    "depot/steps/__init__.py": "from .clean import clean\n",
+    "depot/steps/clean.py": """from kfp import dsl
+
+
+@dsl.component(base_image="python:3.11")
+def clean(rows: dsl.Input[dsl.Dataset], cleaned: dsl.Output[dsl.Dataset]):
+    '''Cleans rows.
+
+    Drops those without kilos.
+    '''
+    with open(cleaned.path, "w") as target:
+        target.write(",".join(["parcel", "kilos"]))
+""",
+    "depot/flows/daily.py": "from kfp import dsl\n\n\n@dsl.pipeline\ndef daily(): ...\n",
+    "specs/001-night/spec.md": """# Feature Specification: Night
+
+## User Scenarios & Testing
+
+### Edge Cases
+
+- A parcel of exactly the limit is heavy.
+- A depot without a roof has no heating.
+
+## Requirements
+
+### Functional Requirements
+
+- **FR-001**: There MUST be one.
+
+### Key Entities
+
+- **Limit**: kilos of a heavy parcel (`parcel,limit`).
+- **Roof**: what a depot has.
+""",
+    "specs/001-night/tasks.md": """# Tasks: Night
+
+- [ ] T001 Create component `weigh(cleaned: Input[Dataset], limits: Input[Dataset]) -> int` in depot/steps/weigh.py and export it: counts each parcel above its limit
+- [ ] T002 Create pipeline `night(depot: str)` in depot/flows/night.py, same block as depot/flows/daily.py; do not change depot/flows/daily.py
+- [ ] T003 Add deploy/night.yaml with the schedule
+- [ ] T004 Add tests/test_deploy.py for the schedule: one without a colon raises `ValueError` (depends on T003)
+""",  # noqa: E501
+}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Works a task once with a model that answers anything: file that it was asked for -> the request."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    def ask(key: str) -> dict[str, str]:
+        feature = load_feature(tmp_path / "specs" / "001-night", tmp_path)
+        task = next(item for item in build_plan(feature).tasks if item.id == key)
+        model = ScriptedModel(["```\ndef weigh():\n    return 1\n```"] * 4)
+        job = Job(task, feature, tmp_path, "HEAD", Settings(), lambda event: None)
+        DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(job).attempt(1, None)
+        requests = [messages[-1].text for messages in model.sent]
+        return {text.rpartition("Write the complete file ")[2].split(".\n")[0].rstrip("."): text for text in requests}
+
+    return ask
+
+
+def test_a_file_that_a_task_only_refers_to_is_not_drafted(asked: Callable[[str], dict[str, str]]) -> None:
+    assert list(asked("T002")) == ["depot/flows/night.py"]
+
+
+def test_the_package_that_hands_on_is_written_without_a_draft(
+    asked: Callable[[str], dict[str, str]], tmp_path: Path
+) -> None:
+    assert list(asked("T001")) == ["depot/steps/weigh.py"]
+    assert (tmp_path / "depot/steps/__init__.py").read_text() == "from .clean import clean\nfrom .weigh import weigh\n"
+
+
+def test_a_component_sees_what_makes_its_input_and_what_is_said_of_it(
+    asked: Callable[[str], dict[str, str]],
+) -> None:
+    request = asked("T001")["depot/steps/weigh.py"]
+    assert "depot/steps/clean.py (signatures)" in request and "Drops those without kilos." in request
+    assert "- The columns that `clean` writes: `parcel`, `kilos`." in request
+    assert "`parcel,limit`" in request and "exactly the limit" in request
+    assert "Roof" not in request and "heating" not in request
+
+
+def test_a_test_sees_the_manifest_that_it_waits_for(asked: Callable[[str], dict[str, str]], tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy/night.yaml").write_text("schedule: 0 2 * * *\n")
+    request = asked("T004")["tests/test_deploy.py"]
+    assert "schedule: 0 2 * * *" in request and "- One test is: with pytest.raises(ValueError)." in request
+
+
+def test_code_stays_twice_while_only_its_tests_fail(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T005")
+    code = "parcels: dsl.Input[dsl.Dataset]) -> int:\n    return {}\n```"
+    test = "weighs():\n    assert weigh.python_func({}) == 1\n```"
+    answers = [code.format(1), test.format(1), test.format(2), test.format(3), code.format(4), test.format(4)]
+    model = ScriptedModel(answers)
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8).open(job)
+    failed = Feedback(attempt=1, of=8, text="", failures=["tests/test_weigh.py::test_weighs failed: assert 1 == 2"])
+    seen = []
+    for number in range(1, 5):
+        session.attempt(number, failed if number > 1 else None)
+        seen.append((job.worktree / "flows/weigh.py").read_text().rpartition("return ")[2].strip())
+        (job.worktree / "flows/weigh.py").write_text("")
+    assert seen == ["1", "1", "1", "4"]
+    assert len(model.sent) == len(answers)
+
+
+def test_tests_that_repeat_the_example_are_refused(job_of: Callable[[str], Job]) -> None:
+    (recipe,) = nearest("Test `read_parcels` further in tests/test_parcels.py", "tests", ["tests/test_parcels.py"], k=1)
+    name = re.findall(r"def (test_\w+)", recipe.text)[0]
+    answer = f"```python\ndef {name}(tmp_path):\n    assert 1\n```"
+    model = ScriptedModel([answer, answer])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(job_of("T002"))
+    session.attempt(1, None)  # the first request shows a test of the project and no recipe
+    with pytest.raises(ToolFailure, match=f"repeat the example, which is about another project: {name}"):
+        session.attempt(2, None)
+
+
+def test_a_test_of_a_pipeline_begins_with_what_the_task_says(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    title = "Test in tests/test_parcel_flow.py that the pipeline has the task read-parcels"
+    task = job.task.model_copy(update={"title": title, "files": ["tests/test_parcel_flow.py"]})
+    model = ScriptedModel(["    assert set(compile_tasks(tmp_path)) == {'read-parcels'}\n"])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8)
+    session.open(replace(job, task=task)).attempt(1, None)
+    written = (job.worktree / "tests/test_parcel_flow.py").read_text()
+    assert re.findall(r"def (test_\w+)", written) == ["test_parcel_flow_as_asked"]
+    assert title in written and 'assert set(compile_tasks(tmp_path)) == {"read-parcels"}' in written
