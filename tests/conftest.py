@@ -35,6 +35,11 @@ def pytest_configure() -> None:
     os.environ[QUICK] = json.dumps([word for name in NOT_THEIRS for word in ("-p", f"no:{name}")])
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are processors: a test that waits for a child leaves its own idle."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 FEW = 6
 """From so many cases on a test marked `chaos` tries only some of them in each run of the suite."""
 

@@ -18,6 +18,7 @@ from .git_command import (
     fields,
     git,
     line,
+    own_index,
     reason,
     require_own,
     root_of,
@@ -77,6 +78,8 @@ def top_of(path: Path) -> Path:
     folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         raise ToolFailure(f"{path} does not exist. Give a folder inside a git repository.")
+    if own_index(folder) is not None:
+        return folder.resolve()
     where = attempt(folder, "rev-parse", "--show-toplevel")
     if where.returncode:
         raise ToolFailure(_why_not(folder, reason(where)))

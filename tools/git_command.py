@@ -117,6 +117,20 @@ def own_index(where: Path) -> Path | None:
     return record.resolve() / "index" if back.resolve() == (where / ".git").resolve() else None
 
 
+def common_dir(where: Path) -> Path:
+    """The folder of git's that all worktrees of a repository share.
+
+    Raises:
+        ToolFailure: There is none, or git refuses to touch it.
+    """
+    folder, index = where / ".git", own_index(where)
+    if index is not None:
+        return (index.parent / (index.parent / "commondir").read_text(encoding="utf-8").strip()).resolve()
+    if folder.is_dir() and (folder / "HEAD").is_file() and not (folder / "commondir").exists():
+        return folder.resolve()
+    return Path(line(where, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+
 def attempt(
     where: Path,
     *arguments: str,
@@ -214,7 +228,7 @@ def worktree_lock(where: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path = Path(line(where, "rev-parse", "--path-format=absolute", "--git-common-dir")) / "kfpilot-worktrees.lock"
+    path = common_dir(where) / "kfpilot-worktrees.lock"
     try:
         with FileLock(path, timeout=120):
             yield

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .errors import ToolFailure
 from .git import restore
-from .git_command import attempt, fields, git, line, reason, require_own
+from .git_command import attempt, common_dir, fields, git, reason, require_own
 from .git_history import _identity
 
 
@@ -58,7 +58,7 @@ def drop_stale_locks(where: Path, branch: str) -> list[str]:
     Returns:
         What was removed.
     """
-    common = Path(line(where, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    common = common_dir(where)
     lock = common / "refs" / "heads" / f"{branch}.lock"
     if not lock.is_file():
         return []

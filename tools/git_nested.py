@@ -7,6 +7,7 @@ this time outside of the sandbox. It would also commit a mere pointer to content
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +16,8 @@ from .git_command import MARK, fields, git, require_top
 
 POINTER = re.compile(r"160000 [0-9a-f]{40,64} \d\t")
 DEPTH = 20
+GLANCE = 2000
+"""Folders."""
 
 
 def disarm(worktree: Path) -> None:
@@ -25,7 +28,7 @@ def disarm(worktree: Path) -> None:
     Raises:
         ToolFailure: It is no worktree.
     """
-    if not (require_top(worktree).parent / MARK).is_file():
+    if not (require_top(worktree).parent / MARK).is_file() or no_inner(worktree):
         return
     for _ in range(DEPTH):  # one may lie in another
         entries = fields(git(worktree, "ls-files", "-z", "--stage", "--others", "--exclude-standard"))
@@ -33,6 +36,16 @@ def disarm(worktree: Path) -> None:
         inner += [item.rstrip("/") for item in entries if item.endswith("/")]
         if not [name for name in inner if end(worktree / name / ".git")]:
             return
+
+
+def no_inner(worktree: Path) -> bool:
+    """Whether a glance shows that no folder below the top is a repository; big trees are left to git."""
+    unread: list[OSError] = []
+    for seen, (folder, folders, files) in enumerate(os.walk(worktree, onerror=unread.append)):
+        inner = folder != str(worktree) and any(name.lower() == ".git" for name in (*folders, *files))
+        if inner or seen > GLANCE:
+            return False
+    return not unread
 
 
 def end(pointer: Path) -> bool:

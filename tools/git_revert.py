@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
-from .git_command import attempt, fields, git, line, reason, require_own, root_of, text, worktree_lock
+from .git_command import attempt, common_dir, fields, git, line, reason, require_own, root_of, text, worktree_lock
 
 if TYPE_CHECKING:
     from git import Repo
@@ -130,7 +130,7 @@ def branches_with(repo: Repo, commit: str) -> list[str]:
 
 def common_folder(repo: Repo) -> Path:
     """The folder that all worktrees of the repository share."""
-    return Path(line(root_of(repo), "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    return common_dir(root_of(repo))
 
 
 def subject_of(repo: Repo, commit: str) -> str:

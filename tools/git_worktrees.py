@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
-from .git_command import MARK, WHOLE, attempt, line, reason, root_of, text, worktree_lock
+from .git_command import MARK, WHOLE, attempt, common_dir, line, reason, root_of, text, worktree_lock
 
 if TYPE_CHECKING:
     from git import Repo
@@ -53,7 +53,7 @@ def _add(root: Path, path: Path, commit: str) -> Path:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     options = ["--quiet", "--force", "--detach"]
-    adding = _common(root) / ADDING
+    adding = common_dir(root) / ADDING
     try:
         with adding.open("wb") as note:
             note.write(os.fsencode(path))
@@ -85,7 +85,7 @@ def settle_worktrees(repo: Repo) -> None:
 
 
 def _settle(root: Path, patience: float) -> None:
-    adding = _common(root) / ADDING
+    adding = common_dir(root) / ADDING
     try:
         note = adding.open("r+b")
     except FileNotFoundError:
@@ -154,16 +154,12 @@ def list_worktrees(repo: Repo) -> list[Path]:
 
 def _records(root: Path) -> Iterator[tuple[Path, Path]]:
     """Every linked worktree with the folder git keeps its record in."""
-    for pointer in sorted((_common(root) / "worktrees").glob("*/gitdir")):
+    for pointer in sorted((common_dir(root) / "worktrees").glob("*/gitdir")):
         try:
             target = Path(text(pointer.read_bytes()).strip())
         except FileNotFoundError:
             continue  # Removed meanwhile.
         yield (pointer.parent / target).parent.resolve(), pointer.parent
-
-
-def _common(root: Path) -> Path:
-    return Path(line(root, "rev-parse", "--path-format=absolute", "--git-common-dir"))
 
 
 def _record_of(root: Path, path: Path) -> Path | None:

@@ -128,6 +128,7 @@ def knock(host: str, token: str | None) -> None:
         request = urllib.request.Request(f"{host.rstrip('/')}/apis/v2beta1/healthz", headers=headers)
         urllib.request.urlopen(request, timeout=30).close()
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code in (401, 403):
             raise Wrong(f"{host} does not let us in ({error.code}). Set KFP_TOKEN.") from None
     except (OSError, ValueError) as error:

@@ -76,6 +76,7 @@ def refused_at_once(host: str, token: str | None) -> None:
     try:
         urllib.request.urlopen(request, timeout=REACH_TIMEOUT).close()
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code in (401, 403):
             raise
     except OSError:

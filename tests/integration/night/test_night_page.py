@@ -30,7 +30,7 @@ def test_a_browser_shows_the_night_and_runs_nothing_of_it(tmp_path: Path) -> Non
     night = Night(id="20260101-220000-aaaa", home=tmp_path, started=100.0, ended=2090.0, state="finished", items=items)
     file, shot = tmp_path / "nightly.html", tmp_path / "night.png"
     file.write_text(page(night), encoding="utf-8")
-    common = [str(BROWSER), "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    common = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
         [*common, "--window-size=1200,2400", f"--screenshot={shot}", "--dump-dom", file.as_uri()],
         capture_output=True, text=True, timeout=120,

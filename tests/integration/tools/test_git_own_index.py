@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from kfpilot.tools import git
+from kfpilot.tools import git, git_nested
 from kfpilot.tools.errors import ToolFailure
-from kfpilot.tools.git_command import own_index, require_top
+from kfpilot.tools.git_command import common_dir, own_index, require_top
+from kfpilot.tools.git_nested import no_inner
 
 
 def sh(where: Path, *arguments: str) -> str:
@@ -73,3 +74,34 @@ def test_one_whose_record_is_gone_is_refused(root: Path, worktree: Path) -> None
     assert own_index(worktree) is None
     with pytest.raises(ToolFailure):
         git.tree_hash(worktree)
+
+
+def test_the_shared_folder_of_all_worktrees_is_where_git_says(root: Path, worktree: Path, tmp_path: Path) -> None:
+    sh(root, "worktree", "add", "-q", "--detach", str(tmp_path / "theirs"))
+    (root / "below").mkdir()
+
+    for where in (root, worktree, tmp_path / "theirs", root / "below"):
+        said = sh(where, "rev-parse", "--path-format=absolute", "--git-common-dir")
+        assert common_dir(where) == Path(said) == root / ".git"
+
+
+def test_the_top_of_ours_is_itself(worktree: Path) -> None:
+    (worktree / "below").mkdir()
+
+    assert git.top_of(worktree) == git.top_of(worktree / "below") == worktree
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT"])
+def test_a_repository_inside_is_seen_at_a_glance(worktree: Path, name: str) -> None:
+    (worktree / "a/b").mkdir(parents=True)
+    assert no_inner(worktree)
+
+    (worktree / "a/b" / name).write_text("gitdir: /elsewhere\n")
+    assert not no_inner(worktree)
+
+
+def test_a_big_tree_is_left_to_git(worktree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (worktree / "a/b").mkdir(parents=True)
+    monkeypatch.setattr(git_nested, "GLANCE", 1)
+
+    assert not no_inner(worktree)
