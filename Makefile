@@ -35,7 +35,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## run the example feature with the embedded model and show the report
 	$(BIN)/kfpilot demo $(ARGS)
 
-# As many processes as tests/conftest.py says, at most four. A file stays with one process, which makes its fixtures once; in order, so that the quick unit tests fill up the end.
+# As many processes as tests/conftest.py says, at most four. A file stays with one process, which makes its fixtures
+# once; in order, so that the quick unit tests fill up the end.
 test: $(STAMP)  ## the suite; of the chaos cases every third (make test ARGS="tests/unit -k report" for a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 

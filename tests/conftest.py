@@ -37,7 +37,8 @@ def pytest_configure() -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are processors: a test that waits for a child leaves its own idle."""
-    return len(os.sched_getaffinity(0)) + 1
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return ours + 1
 
 
 FEW = 6
