@@ -11,6 +11,10 @@ from pathlib import Path
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WAKE = signal.SIGURG
+"""Ignored where nobody handles it, so one that comes late harms nobody."""
+KNOCK = 3.0
+"""Seconds between two knocks."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -68,20 +72,22 @@ def graceful(stop: Stop, tell: Callable[[], None]) -> Iterator[None]:
         yield
         return
     signalled = threading.Event()
+    with knocking() as knock:
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        if signalled.is_set():
-            raise KeyboardInterrupt
-        signalled.set()
-        stop.asked.set()
-        threading.Thread(target=tell, daemon=True).start()
+        def handle(number: int, frame: FrameType | None) -> None:
+            if signalled.is_set():
+                raise KeyboardInterrupt
+            signalled.set()
+            stop.asked.set()
+            threading.Thread(target=tell, daemon=True).start()
+            threading.Thread(target=knock, daemon=True).start()
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        before = {number: signal.signal(number, handle) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
@@ -92,10 +98,33 @@ def undisturbed() -> Iterator[None]:
         return
     before = {number: signal.signal(number, lambda number, frame: None) for number in SIGNALS}
     try:
-        yield
+        with knocking() as knock:
+            threading.Thread(target=knock, daemon=True).start()
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def knocking() -> Iterator[Callable[[], None]]:
+    """What wakes the main thread again and again until the end of the block, called in a thread of its own.
+
+    Seen on a virtual machine with Linux 6.18: after a signal the main thread slept in poll(2) for minutes, with a
+    timeout of 2 s and its pipe closed, until another signal came. Stopping must not hang there.
+    """
+    over, sleeper = threading.Event(), threading.get_ident()
+
+    def knock() -> None:
+        while not over.wait(KNOCK):
+            signal.pthread_kill(sleeper, WAKE)
+
+    before = signal.signal(WAKE, lambda number, frame: None)
+    try:
+        yield knock
+    finally:
+        over.set()
+        signal.signal(WAKE, before)
 
 
 def kill_children() -> None:
