@@ -46,15 +46,11 @@ def extension(job: Job, target: str) -> Extension | None:
         job: The task. The new steps are the components it names, in its order, that the pipeline does not call yet.
         target: The file; it has exactly one pipeline.
     """
-    file = job.worktree / target
     title = job.task.title
-    if not file.is_file() or file.suffix != ".py" or not ADDS.search(title) or BETWEEN.search(title):
+    parsed = parsed_file(job, target)
+    if parsed is None or not ADDS.search(title) or BETWEEN.search(title):
         return None
-    source = file.read_text(encoding="utf-8", errors="replace")
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
+    source, tree = parsed
     pipelines = [node for node in tree.body if isinstance(node, ast.FunctionDef) and decorated(node, "pipeline")]
     if len(pipelines) != 1:
         return None
