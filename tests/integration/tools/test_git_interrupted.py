@@ -20,10 +20,12 @@ from .conftest import commit, sh
 
 pytestmark = pytest.mark.integration
 
+# Python turns SIGINT into an exception only where it is not ignored from the start, as it is below `nohup … &`.
 ADD = """
-import sys
+import signal, sys
 from pathlib import Path
 from kfpilot.tools import git
+signal.signal(signal.SIGINT, signal.default_int_handler)
 repo = git.open_repo(Path(sys.argv[1]))
 git.add_worktree(repo, Path(sys.argv[2]), git.head(repo))
 """
