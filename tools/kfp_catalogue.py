@@ -145,8 +145,8 @@ RULES = [
     ),
     rule(
         21, "no-writing-to-tasks", "error",
-        "A pipeline assigns to the inputs or outputs of a task.",
-        "Nothing is wired: what a task gets is fixed by its call.",
+        "A pipeline assigns to the inputs or outputs of a task, or to the path, uri or metadata of one.",
+        "Nothing is wired or moved: what a task gets is fixed by its call, and KFP chooses where outputs are kept.",
         "Pass the value by keyword in the call.",
     ),
     rule(

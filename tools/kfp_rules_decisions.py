@@ -47,6 +47,11 @@ OLD = {
 """Names that still work and are deprecated."""
 
 
+OF_TASKS = ("inputs", "outputs", "output")
+OF_ARTIFACTS = ("path", "uri", "metadata")
+"""What a component may set of an artifact that it writes, and a pipeline of none."""
+
+
 def problems(source: Source) -> Iterator[Problem]:
     """Everything that is wrong in the pipelines of a module, and names of KFP v1."""
     yield from old_names(source)
@@ -188,14 +193,22 @@ class Pipeline:
         targets = node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
             place = target.value if isinstance(target, ast.Subscript) else target
-            if not isinstance(place, ast.Attribute) or place.attr not in ("inputs", "outputs", "output"):
+            if not isinstance(place, ast.Attribute):
                 continue
-            if self._is_task(place.value):
+            if place.attr in OF_TASKS and self._is_task(place.value):
                 yield at(
                     target,
                     "K21",
                     f"`{ast.unparse(target)} = …` does not wire anything: what a step gets is fixed by its call. "
                     f"Pass the value by keyword where `{ast.unparse(place.value)}` is made, and remove this line.",
+                )
+            elif place.attr in OF_ARTIFACTS and self.is_channel(place.value):
+                yield at(
+                    target,
+                    "K21",
+                    f"`{ast.unparse(target)} = …` is lost: `{ast.unparse(place.value)}` is a placeholder while the "
+                    "pipeline is compiled, and KFP itself chooses where an output is kept. Remove this line: a step "
+                    "takes the output whole, and where a file must go is a parameter of the component that writes it.",
                 )
         for kind, test in conditions(node):
             part = self.decided(test)

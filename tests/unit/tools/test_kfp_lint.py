@@ -97,6 +97,16 @@ def lint(text: str) -> list[str]:
             3,
             ["K21", "`t.inputs['n'] = …`", "remove this line"],
         ),
+        (
+            "@dsl.pipeline\ndef p(n: int, where: str):\n    t = step(n=n)\n    t.outputs['rows'].path = where\n",
+            3,
+            ["K21", "`t.outputs['rows'].path = …`", "`t.outputs['rows']` is a placeholder", "Remove this line"],
+        ),
+        (
+            "@dsl.pipeline\ndef p(n: int):\n    t = step(n=n)\n    rows = t.output\n    rows.metadata['n'] = n\n",
+            4,
+            ["K21", "`rows.metadata['n'] = …` is lost"],
+        ),
         ("op = dsl.ContainerOp(name='x', image='y')\n", 0, ["K09", "container_component"]),
         ("from kfp.components import create_component_from_func\n", 0, ["K09", "@dsl.component"]),
     ],

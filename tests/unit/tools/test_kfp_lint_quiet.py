@@ -45,6 +45,15 @@ class Config:
             if config.output:
                 step(n="2")
         """,
+        # One whose output has a path.
+        """
+        @dsl.pipeline
+        def p():
+            config = Config()
+            config.output.path = "x"
+            config.path = "y"
+            step(n=config.path)
+        """,
         # A helper that tells placeholders from values.
         """
         def named(value):
