@@ -15,6 +15,8 @@ from ..errors import EXIT_NOT_VERIFIED, Interrupted, KfpilotError, ToolFailure
 from ..reports.words import Form
 from .checks import register_checks
 from .common import say
+from .converge import EPILOG as CONVERGE_EXAMPLES
+from .converge import converge
 from .deliver import EPILOG as DELIVER_EXAMPLES
 from .deliver import deliver
 from .model import model_app
@@ -167,6 +169,9 @@ def report(
 
     console = console_for(no_color)
     raise typer.Exit(report_command(root_of(repo), console, run, form="json" if json else form, out=out))
+
+
+app.command(epilog=CONVERGE_EXAMPLES)(converge)
 
 
 app.command(epilog=DELIVER_EXAMPLES)(deliver)

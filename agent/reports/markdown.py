@@ -227,7 +227,9 @@ No requirement, success criterion or scenario was found in the specification.
 |---|---|---|---|
 {% for f in r.review.findings %}\
 | {{ f.severity }} | `{{ f.file | cell }}:{{ f.line }}` | {{ f.what | cell }} | {{ f.mend | cell }} |
-{% endfor %}\
+{% endfor %}
+
+As tasks for the next run: `kfpilot converge {{ r.run | plain }}`.
 {% endif %}\
 {% for item in r.review.lowered %}\
 {% if loop.first %}

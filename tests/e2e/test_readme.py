@@ -18,7 +18,14 @@ PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "docs/ide.md"]
 NEEDS_MORE = ("make ", "kfpilot run ", "kfpilot report", "python -m pip ", "kfpilot mcp --http")
 """Beginnings of the commands that may be left out: they need a model, a network or a finished run, or never end."""
-WITH_A_RUN = ("kfpilot status", "kfpilot cancel", "kfpilot undo", "kfpilot clean", "kfpilot deliver")
+WITH_A_RUN = (
+    "kfpilot status",
+    "kfpilot cancel",
+    "kfpilot undo",
+    "kfpilot clean",
+    "kfpilot converge",
+    "kfpilot deliver",
+)
 """Those that may be left out as well where the same block starts a run."""
 
 

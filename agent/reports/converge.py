@@ -1,0 +1,156 @@
+"""What a run left to do, as tasks: spec-kit's Convergence phase, or its like in the other two dialects.
+
+The review's findings, the verdicts that it lowered and the requirements that nothing shows become lines which a person
+reads before they stand in tasks.md. Nothing here writes them there by itself: documents are the user's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..acceptance.models import Row
+from ..documents.ids import sort_key
+from ..documents.models import Feature
+from ..planner.paths import is_protected, role_of_path
+from .models import Report
+from .words import bare, plural
+
+MOST = 30
+TEXT = 300
+"""Characters that are taken from a finding or a requirement."""
+
+DEGREES = {"open": "missing", "partly": "partial"}
+"""The words that spec-kit's converge has for our verdicts."""
+
+
+class NewTask(BaseModel):
+    """A task that is proposed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    text: str = Field(description="Without box and id")
+    why: str = Field(description="The finding or the row that it comes from")
+
+
+class Convergence(BaseModel):
+    """The tasks that a run's report proposes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    feature: str
+    run: str
+    path: Path = Field(description="The feature's tasks.md")
+    heading: str = ""
+    tasks: list[NewTask] = []
+    known: int = Field(default=0, description="Proposals that stand in tasks.md already")
+
+    @property
+    def markdown(self) -> str:
+        """The lines as they may be appended; empty without tasks."""
+        boxes = [f"- [ ] {task.id} {task.text}" for task in self.tasks]
+        return "\n".join([*([self.heading, ""] if self.heading else []), *boxes, ""]) if boxes else ""
+
+
+def converge(report: Report, feature: Feature) -> Convergence:
+    """The tasks that would bring a feature from where a run left it to what its documents say.
+
+    Args:
+        report: The run's report, with its acceptance table and review.
+        feature: The documents as they stand now.
+
+    Returns:
+        The tasks, the gravest first. What stands in tasks.md already is counted only.
+    """
+    written = {" ".join(task.raw.split()) for task in feature.tasks.tasks}
+    found = Convergence(feature=feature.name, run=report.run, path=feature.tasks.path)
+    fresh: list[tuple[str, str]] = []
+    for text, why in proposals(report, feature):
+        if any(text in old for old in written):
+            found.known += 1
+        else:
+            fresh.append((text, why))
+    found.heading, ids = numbering(feature, len(fresh[:MOST]))
+    found.tasks = [NewTask(id=name, text=text, why=why) for name, (text, why) in zip(ids, fresh, strict=False)]
+    return found
+
+
+def proposals(report: Report, feature: Feature) -> Iterator[tuple[str, str]]:
+    """Task texts, each with where it comes from."""
+    review = report.review if report.review and report.review.done else None
+    for item in review.findings if review else []:
+        if is_protected(item.file):
+            continue
+        what = ". ".join(filter(None, (sentence(item.what), sentence(item.mend))))
+        tested = with_test(item.file, feature.root)
+        text = f"Mend `{item.file}` (line {item.line}){tested}: {what} per review ({item.severity})"
+        yield text, f"review, {item.severity}: {item.file}:{item.line}"
+    lowered = {item.id: item for item in review.lowered} if review else {}
+    for row in report.acceptance:
+        fallen = lowered.get(row.id)
+        if fallen is not None and not is_protected(fallen.file) and row.lowered_from is not None:
+            tested = with_test(fallen.file, feature.root)
+            what = f"{sentence(fallen.reason)} (line {fallen.line})"
+            yield f"Meet {row.id} in `{fallen.file}`{tested}: {what} per {row.id} ({degree(row)})", why_of(row)
+        elif row.gap and row.verdict in DEGREES:
+            text = f"Implement what {row.id} asks for where it is missing, with a test that names it"
+            yield f"{text}: {sentence(row.text)} per {row.id} ({degree(row)})", why_of(row)
+
+
+def degree(row: Row) -> str:
+    """How much of a requirement is there, in spec-kit's words."""
+    return DEGREES.get(row.verdict, "partial")
+
+
+def why_of(row: Row) -> str:
+    """Where a proposal about a requirement comes from."""
+    return f"acceptance table, {row.verdict}: {row.id} ({row.where})"
+
+
+def with_test(path: str, root: Path) -> str:
+    """Code is mended with a test that shows it; nothing else can be."""
+    return ", with a test that shows it" if role_of_path(path, root) == "code" else ""
+
+
+def sentence(text: str) -> str:
+    """One line of somebody else's words, which cannot be taken for the mark of a task."""
+    line = " ".join(bare(re.sub(r"\[[ xX~-]?\]", "", " ".join(text.split()))).split())
+    return (line if len(line) <= TEXT else line[: TEXT - 1] + "…").rstrip(" .")
+
+
+def numbering(feature: Feature, many: int) -> tuple[str, list[str]]:
+    """The heading and the ids that come next in a feature's tasks.
+
+    Returns:
+        The heading (empty in Kiro's form, which has none) and as many ids.
+    """
+    tasks = feature.tasks
+    numbers = [phase.number for phase in tasks.phases if phase.number is not None]
+    top = int(max(numbers, default=float(len(tasks.phases)))) + 1
+    ids = [task.id for task in tasks.tasks if task.id]
+    if feature.dialect == "spec-kit":
+        width = max((len(name.partition("T")[2]) for name in ids if re.fullmatch(r"T\d+", name)), default=3)
+        last = last_number(name for name in ids if sort_key(name)[0] == "T")
+        return f"## Phase {top}: Convergence", [f"T{last + 1 + i:0{width}}" for i in range(many)]
+    last = last_number(ids)
+    if feature.dialect == "kiro":
+        return "", [f"{last + 1 + i}." for i in range(many)]
+    section = max(last + 1, top)
+    return f"## {section}. Convergence", [f"{section}.{i + 1}" for i in range(many)]
+
+
+def last_number(ids: Iterator[str] | Sequence[str]) -> int:
+    """The greatest first number of some ids."""
+    return max((sort_key(name)[1][0] for name in ids if sort_key(name)[1]), default=0)
+
+
+def say_converge(found: Convergence) -> str:
+    """`2 tasks proposed, 1 is there already`."""
+    parts = [f"{plural(len(found.tasks), 'task')} proposed"]
+    if found.known:
+        parts.append(f"{found.known} in tasks.md already")
+    return ", ".join(parts)

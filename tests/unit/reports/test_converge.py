@@ -1,0 +1,164 @@
+"""`kfpilot converge`: what a run left becomes tasks that the next run can work."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from kfpilot.agent import events as ev
+from kfpilot.agent.acceptance.models import Row
+from kfpilot.agent.acceptance.review import Lowered, Review, ReviewFinding
+from kfpilot.agent.cli.converge import append_to, converge_command
+from kfpilot.agent.documents import load_feature
+from kfpilot.agent.planner.classify import classify
+from kfpilot.agent.reports.converge import converge
+from kfpilot.agent.reports.models import Report
+
+TASKS = """\
+# Tasks: Late orders
+
+## Phase 1: Setup
+
+- [x] T001 Write the component in `src/late.py`
+- [x] T002 [P] Describe it in `docs/late.md`
+
+## Notes
+
+Nothing more.
+"""
+KIRO = (
+    "# Implementation Plan\n\n- [x] 1. Write the component in `src/late.py`\n- [x] 2. Test it\n  - [x] 2.1 Add `t.py`\n"
+)
+OPENSPEC = "## 1. Setup\n\n- [x] 1.1 Write the component in `src/late.py`\n\n## 2. Tests\n\n- [x] 2.1 Test it\n"
+REVIEW = Review(
+    findings=[
+        ReviewFinding(severity="high", file="src/late.py", line=12, what="Rows with no\ndate pass.", mend="Drop them."),
+        ReviewFinding(severity="low", file="docs/late.md", line=3, what="[x] T001 The default is 5", mend=""),
+        ReviewFinding(severity="high", file="specs/001-late-orders/spec.md", line=1, what="Too strict", mend="Loosen"),
+    ],
+    lowered=[
+        Lowered(id="FR-001", before="met", verdict="partly", reason="Only days", file="src/late.py", line=4),
+    ],
+)
+ROWS = [
+    Row(id=name, kind="requirement", text=text, where=f"spec.md:{line}", reason="r", **more)
+    for line, (name, text, more) in enumerate(
+        [
+            ("FR-001", "Late orders", {"verdict": "partly", "lowered_from": "met"}),
+            ("FR-002", "Tell the **owner**.", {"verdict": "open", "gap": True}),
+            ("FR-003", "Its task failed", {"verdict": "open"}),
+            ("FR-004", "Shown", {"verdict": "met"}),
+        ],
+        1,
+    )
+]
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(run="20300102-030405-late-orders", feature="001-late-orders", acceptance=ROWS, review=REVIEW)
+
+
+def repository(tmp_path: Path, tasks: str = TASKS, folder: str = "specs/001-late-orders") -> Path:
+    place = tmp_path / folder
+    place.mkdir(parents=True)
+    names = {"specs": ["spec.md", "plan.md"], ".kiro": ["requirements.md", "design.md"], "openspec": ["proposal.md"]}
+    for name in names[folder.partition("/")[0]]:
+        (place / name).write_text("# Late orders\n")
+    (place / "tasks.md").write_text(tasks)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/late.py").write_text("def late(): ...\n")
+    return place
+
+
+def test_the_gravest_comes_first_and_what_nothing_shows_last(tmp_path: Path, report: Report) -> None:
+    feature = load_feature(repository(tmp_path), tmp_path)
+
+    assert converge(report, feature).markdown.splitlines() == [
+        "## Phase 2: Convergence",
+        "",
+        "- [ ] T003 Mend `src/late.py` (line 12), with a test that shows it: Rows with no date pass. Drop them "
+        "per review (high)",
+        "- [ ] T004 Mend `docs/late.md` (line 3): T001 The default is 5 per review (low)",
+        "- [ ] T005 Meet FR-001 in `src/late.py`, with a test that shows it: Only days (line 4) per FR-001 (partial)",
+        "- [ ] T006 Implement what FR-002 asks for where it is missing, with a test that names it: Tell the **owner** "
+        "per FR-002 (missing)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "tasks", "first", "last"),
+    [
+        ("specs/001-late-orders", TASKS, "T003", "T006"),
+        (".kiro/specs/001-late-orders", KIRO, "3", "6"),
+        ("openspec/changes/001-late-orders", OPENSPEC, "3.1", "3.4"),
+    ],
+)
+def test_what_is_appended_is_read_as_tasks_of_the_right_roles(
+    tmp_path: Path, report: Report, folder: str, tasks: str, first: str, last: str
+) -> None:
+    place = repository(tmp_path, tasks, folder)
+    before = load_feature(place, tmp_path)
+    append_to(place / "tasks.md", converge(report, before).markdown)
+
+    after = load_feature(place, tmp_path)
+    new = after.tasks.tasks[len(before.tasks.tasks) :]
+    assert [new[0].id, new[-1].id] == [first, last]
+    assert {task.state for task in new} == {"open"}
+    assert [classify(task, after) for task in new] == [
+        ["code", "tests"],
+        ["docs"],
+        ["code", "tests"],
+        ["code", "tests"],
+    ]
+    assert [task.files for task in new] == [["src/late.py"], ["docs/late.md"], ["src/late.py"], []]
+    assert [task.refs for task in new][2:] == [["FR-001"], ["FR-002"]]
+    assert [warn.code for warn in after.tasks.warnings] == [warn.code for warn in before.tasks.warnings]
+    # Once more proposes nothing twice.
+    again = converge(report, after)
+    assert (again.tasks, again.known, again.markdown) == ([], 4, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"- [x] T001 a\n", b"- [x] T001 a\n\n## B\n"),
+        (b"- [x] T001 a", b"- [x] T001 a\n\n## B\n"),
+        (b"- [x] T001 a\n\n", b"- [x] T001 a\n\n## B\n"),
+        (b"- [x] T001 a\r\n", b"- [x] T001 a\r\n\r\n## B\r\n"),
+        (b"", b"## B\n"),
+    ],
+)
+def test_the_rest_of_the_file_stays_byte_for_byte(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "tasks.md"
+    path.write_bytes(old)
+    append_to(path, "## B\n")
+    assert path.read_bytes() == new
+
+
+def test_the_command_writes_only_when_it_is_told_to(tmp_path: Path, report: Report, capsys, recorder) -> None:
+    place = repository(tmp_path)
+    for words in (["init", "-q"], ["add", "specs"], ["commit", "-q", "-m", "Start"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    recorder.start()
+    met = ROWS[0].model_copy(update={"lowered_from": None, "verdict": "met"})
+    recorder.add(ev.AcceptanceReady(rows=[row.model_dump(mode="json") for row in [met, *ROWS[1:]]]))
+    recorder.add(ev.ReviewFinished(review=REVIEW.model_dump(mode="json")))
+
+    assert converge_command(tmp_path, None) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("## Phase 2: Convergence\n") and "T006" in out
+    assert "4 tasks proposed for specs/001-late-orders/tasks.md" in err and "--append" in err
+    assert (place / "tasks.md").read_text() == TASKS
+
+    assert converge_command(tmp_path, "001", append=True, json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["appended"] is True and told["path"] == "specs/001-late-orders/tasks.md"
+    assert [task["id"] for task in told["tasks"]] == ["T003", "T004", "T005", "T006"]
+    assert (place / "tasks.md").read_text() == TASKS + "\n" + told["markdown"]
+
+    assert converge_command(tmp_path, "001", append=True) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "0 tasks proposed, 4 in tasks.md already" in err
