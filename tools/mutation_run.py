@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -132,21 +133,26 @@ class MutationRunner:
         solid, loose = own_names(copy, roots)
         own = {*solid, *loose}
         names = [name for name in imported_names(sources) if name.partition(".")[0] not in own]
+        options = [*arguments(copy), *extra]
+        if not any(name.partition(".")[0] == "hypothesis" for name in names):
+            options += ["-p", "no:hypothesispytest"]  # its summary alone costs half a second in each run
         try:
-            self.load(names)
+            self.load(names, unwanted_plugins(options))
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        options = arguments(copy)
-        if not any(name.partition(".")[0] == "hypothesis" for name in names):
-            options += ["-p", "no:hypothesispytest"]  # its summary alone costs half a second in each run
-        return Session(self, root, scratch, copy, roots, [*options, *extra, *tests])
+        return Session(self, root, scratch, copy, roots, [*options, *tests])
 
-    def load(self, names: Iterable[str]) -> None:
-        """Have the child import modules that each run would import."""
+    def load(self, names: Iterable[str], unwanted: list[str] | None) -> None:
+        """Have the child import what each run would import.
+
+        Args:
+            names: Modules.
+            unwanted: Names of plugins of pytest that the runs do not load; None if they load none by themselves.
+        """
         fresh = [name for name in names if name not in self._loaded]
         self._loaded |= set(fresh)
-        self.ask({"load": fresh}, LOAD_LIMIT)
+        self.ask({"load": fresh, "unwanted": unwanted}, LOAD_LIMIT)
 
     def ask(self, request: dict[str, Any], timeout: float) -> dict[str, Any]:
         """Send one request and wait for its answer.
@@ -316,6 +322,15 @@ class Session:
             return Judged(mutant=mutant, outcome="crashed", by=done.failed[0])
         why = "the time limit" if done.timed_out else next(iter(done.noticed), f"exit code {done.exit_code}")
         return Judged(mutant=mutant, outcome="killed", by=why)
+
+
+def unwanted_plugins(options: Sequence[str]) -> list[str] | None:
+    """The plugins that pytest is told not to load; None if it is to load none of those that are installed."""
+    if "--disable-plugin-autoload" in options:
+        return None
+    told = [second for first, second in pairwise(options) if first == "-p"]
+    told += [option[2:] for option in options if option.startswith("-pno:")]
+    return [name.removeprefix("no:") for name in told if name.startswith("no:")]
 
 
 def arguments(root: Path) -> list[str]:
