@@ -17,7 +17,10 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 PARTS = {
-    "kills": ("kill points survived", ["tests/integration/workflow/test_chaos.py"]),
+    "kills": (
+        "kill points survived",
+        ["tests/integration/workflow/test_chaos.py", "tests/integration/workflow/test_run_resumed.py"],
+    ),
     "faults": ("model faults survived", ["tests/integration/models"]),
     "secrets": ("planted secrets kept back", ["tests/integration/workflow/test_canaries.py"]),
     "escapes": ("escapes stopped", ["tests/integration/sandbox"]),

@@ -55,6 +55,7 @@ def test_an_interrupted_run_goes_on_where_it_was(world: MakeWorld) -> None:
         here.run(resume=True)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("lost", [False, True], ids=["worktree-there", "worktree-lost"])
 @pytest.mark.parametrize("at", ["verify", "tick", "commit", "branch", "checkpoint"])
 def test_a_run_that_breaks_anywhere_does_each_task_once(
