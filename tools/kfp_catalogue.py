@@ -114,7 +114,7 @@ RULES = [
     ),
     rule(
         16, "outputs-written", "error",
-        "A component never writes an output that it declares.",
+        "A component never writes an output that it declares, or returns something else than it declares.",
         "A missing output parameter fails the step; a missing artifact (a warning) fails the step that reads it.",
         "Return the value, or write to the output's path.",
     ),

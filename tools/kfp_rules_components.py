@@ -191,6 +191,8 @@ def unwritten(item: Definition, source: Source) -> Iterator[Problem]:
     if returns is None or is_none(returns):
         return
     nodes = list(own_nodes(function))
+    if tuple_type(returns):
+        yield from (not_a_tuple(node, item.name) for node in nodes if isinstance(node, ast.Return) and wrong(node))
     given = any(isinstance(node, ast.Return) and node.value is not None and not is_none(node.value) for node in nodes)
     if not given and not any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in nodes):
         yield at(
@@ -200,6 +202,28 @@ def unwritten(item: Definition, source: Source) -> Iterator[Problem]:
             "the step fails. Return it, or remove the annotation.",
             "error" if source.is_parameter(returns) else "warning",
         )
+
+
+def tuple_type(node: ast.expr | None) -> bool:
+    """Whether an expression makes the type of a named tuple."""
+    called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+    return called.rpartition(".")[2] in ("NamedTuple", "namedtuple")
+
+
+def wrong(node: ast.Return) -> bool:
+    """Whether a return gives the type of a named tuple, or a mapping, where the tuple itself is meant."""
+    return tuple_type(node.value) or isinstance(node.value, ast.Dict | ast.DictComp)
+
+
+def not_a_tuple(node: ast.Return, component: str) -> Problem:
+    """The finding of `unwritten` about a component with several outputs."""
+    given = "a mapping" if isinstance(node.value, ast.Dict | ast.DictComp) else "the type of a named tuple"
+    return at(
+        node,
+        "K16",
+        f"component `{component}` has several outputs and returns {given}, of which KFP can take none: the step "
+        'fails. Write `outputs = namedtuple("Outputs", [names])`, then `return outputs(name=value, …)`.',
+    )
 
 
 METRICS = {"kfp.dsl.Metrics", "kfp.dsl.ClassificationMetrics", "kfp.dsl.SlicedClassificationMetrics"}

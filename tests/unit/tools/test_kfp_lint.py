@@ -74,6 +74,13 @@ def lint(text: str) -> list[str]:
             2,
             ["K02", "this project's own"],
         ),
+        (
+            "@dsl.component\ndef c() -> NamedTuple('O', [('a', int)]):\n"
+            "    from typing import NamedTuple\n    return NamedTuple('O', [('a', 1)])\n",
+            3,
+            ["K16", "the type of a named tuple", "`return outputs(name=value, …)`"],
+        ),
+        ("@dsl.component\ndef c() -> NamedTuple('O', [('a', int)]):\n    return {'a': 1}\n", 2, ["K16", "a mapping"]),
         ("@dsl.pipeline\ndef p(n: int):\n    if n > 3:\n        step(n=n)\n", 2, ["K06", "`n > 3`", "dsl.If"]),
         (
             "@dsl.pipeline\ndef p():\n    t = step(n=1)\n    while t.output < 3:\n        step(n=2)\n",

@@ -9,6 +9,7 @@ from kfpilot.tools.kfp_lint import module_findings
 
 HEAD = """\
 from dataclasses import dataclass
+from typing import NamedTuple
 import kfp
 from kfp import dsl, kubernetes
 from kfp.dsl import pipeline_channel
@@ -44,6 +45,19 @@ class Config:
             step(n="1").set_display_name(f"run {config.output}")
             if config.output:
                 step(n="2")
+        """,
+        # Named tuples that are made in one go, and a mapping that is an output.
+        """
+        @dsl.component
+        def both() -> NamedTuple("O", [("a", int), ("b", int)]):
+            from collections import namedtuple
+            return namedtuple("O", ["a", "b"])(1, 2)
+        @dsl.component
+        def plain() -> NamedTuple("O", [("a", int), ("b", int)]):
+            return 1, 2
+        @dsl.component
+        def table() -> dict:
+            return {"a": 1}
         """,
         # One whose output has a path.
         """
