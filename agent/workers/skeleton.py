@@ -17,7 +17,7 @@ from .packet import module_of
 from .pages import functions, page_head
 from .related import names_of, speaks_of
 from .scaffold import compile_helper, components_of, decorated, find_component, run_helper
-from .wanted import WIDTH, Wanted, constants, home_of, text_of, wanted_functions
+from .wanted import WIDTH, Wanted, constants, fields_of, home_of, text_of, wanted_functions
 
 INSIDE = re.compile(r"\b(parameters?|defaults?|conditions?|loops?|iterat\w+|sub-?dags?|root|nested)\b", re.I)
 """What a test of a pipeline looks for elsewhere than in its tasks."""
@@ -97,7 +97,12 @@ def function_start(job: Job, wanted: Wanted) -> str:
     lines = [f"{part[:1].upper()}{part[1:]}." for part in wanted.said if part.strip("`") not in constants(job)]
     told = "\n".join(line for part in lines for line in textwrap.wrap(part, WIDTH - 8, break_long_words=False))
     doc = f'    """{told}"""' if "\n" not in told else textwrap.indent(f'"""{told}\n"""', "    ")
-    return f"{decorator}\n{wanted.head}\n" + (f"{doc}\n" if told else '    """')
+    if not told:
+        return f'{decorator}\n{wanted.head}\n    """'
+    fields = fields_of(wanted)
+    names = ", ".join(f'"{field}"' for field in fields)
+    several = f'    from collections import namedtuple\n\n    outputs = namedtuple("Outputs", [{names}])\n'
+    return f"{decorator}\n{wanted.head}\n{doc}\n" + (several if fields else "")
 
 
 def step_imports(job: Job) -> list[str]:

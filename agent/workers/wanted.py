@@ -146,6 +146,12 @@ def artifacts_of(wanted: Wanted) -> list[str]:
     return [*told, *([f"Write {', '.join(filter(None, writes))}."] if any(writes) else [])]
 
 
+def fields_of(wanted: Wanted) -> list[str]:
+    """The names of the values that a component returns together; empty where it returns one or none."""
+    returns = wanted.head.rpartition("->")[2]
+    return re.findall(r'\("(\w+)", ', returns.partition("[")[2]) if returns.strip().startswith("NamedTuple(") else []
+
+
 def in_brackets(text: str) -> tuple[str, str]:
     """What stands in the bracket that a text begins with, and what follows; nothing where it is not closed."""
     depth = 0

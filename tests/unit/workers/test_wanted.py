@@ -37,8 +37,10 @@ def test_a_component_begins_with_the_signature_and_the_words_of_its_task(job_of:
         "    Ties by `id` (text; not number).\n"
         "    `ValueError` unless `limit > 0`.\n"
         '    """\n'
+        "    from collections import namedtuple\n\n"
+        '    outputs = namedtuple("Outputs", ["count", "share"])\n'
     )
-    compile(start + "    pass\n", "sorting.py", "exec")
+    compile(start + "    return outputs(count=1, share=0.5)\n", "sorting.py", "exec")
 
 
 def test_a_pipeline_begins_with_its_name_its_steps_and_the_constants(job_of: Callable[[str], Job]) -> None:
