@@ -20,6 +20,7 @@ from .models import Report
 from .words import bare, plural
 
 MOST = 30
+MOST_FILES = 5
 TEXT = 300
 """Characters that are taken from a finding or a requirement."""
 
@@ -97,8 +98,23 @@ def proposals(report: Report, feature: Feature) -> Iterator[tuple[str, str]]:
             what = f"{sentence(fallen.reason)} (line {fallen.line})"
             yield f"Meet {row.id} in `{fallen.file}`{tested}: {what} per {row.id} ({degree(row)})", why_of(row)
         elif row.gap and row.verdict in DEGREES:
-            text = f"Implement what {row.id} asks for where it is missing, with a test that names it"
+            code = code_of(report, feature.root)
+            if row.kind == "criterion":
+                # What the whole is measured by is mostly there, and only not shown.
+                text = f"Test that {row.id} holds{' for ' + code if code else ''}, in a test that names it"
+            else:
+                read = f", after reading {code}" if code else ""
+                text = f"Implement what {row.id} asks for where it is missing{read}, with a test that names it"
             yield f"{text}: {sentence(row.text)} per {row.id} ({degree(row)})", why_of(row)
+
+
+def code_of(report: Report, root: Path) -> str:
+    """The code that the run's tasks have written, for whoever has to look at it: `a.py`, `b.py` and `c.py`."""
+    paths = dict.fromkeys(path for task in report.tasks for path in [*task.files, *task.named_files])
+    code = [f"`{path}`" for path in paths if role_of_path(path, root) == "code" and (root / path).is_file()][
+        :MOST_FILES
+    ]
+    return " and ".join(filter(None, [", ".join(code[:-1]), *code[-1:]]))
 
 
 def degree(row: Row) -> str:

@@ -12,9 +12,9 @@ from kfpilot.agent.acceptance.models import Row
 from kfpilot.agent.acceptance.review import Lowered, Review, ReviewFinding
 from kfpilot.agent.cli.converge import append_to, converge_command
 from kfpilot.agent.documents import load_feature
-from kfpilot.agent.planner.classify import classify
+from kfpilot.agent.planner.classify import classify, written_files
 from kfpilot.agent.reports.converge import converge
-from kfpilot.agent.reports.models import Report
+from kfpilot.agent.reports.models import Report, TaskReport
 
 TASKS = """\
 # Tasks: Late orders
@@ -42,14 +42,16 @@ REVIEW = Review(
         Lowered(id="FR-001", before="met", verdict="partly", reason="Only days", file="src/late.py", line=4),
     ],
 )
+KINDS = {"FR": "requirement", "SC": "criterion"}
 ROWS = [
-    Row(id=name, kind="requirement", text=text, where=f"spec.md:{line}", reason="r", **more)
+    Row(id=name, kind=KINDS[name[:2]], text=text, where=f"spec.md:{line}", reason="r", **more)
     for line, (name, text, more) in enumerate(
         [
             ("FR-001", "Late orders", {"verdict": "partly", "lowered_from": "met"}),
             ("FR-002", "Tell the **owner**.", {"verdict": "open", "gap": True}),
             ("FR-003", "Its task failed", {"verdict": "open"}),
             ("FR-004", "Shown", {"verdict": "met"}),
+            ("SC-001", "All are told", {"verdict": "open", "gap": True}),
         ],
         1,
     )
@@ -58,7 +60,9 @@ ROWS = [
 
 @pytest.fixture
 def report() -> Report:
-    return Report(run="20300102-030405-late-orders", feature="001-late-orders", acceptance=ROWS, review=REVIEW)
+    tasks = [TaskReport(id="T001", files=["src/late.py", "docs/late.md"]), TaskReport(id="T002", files=["gone.py"])]
+    run = "20300102-030405-late-orders"
+    return Report(run=run, feature="001-late-orders", tasks=tasks, acceptance=ROWS, review=REVIEW)
 
 
 def repository(tmp_path: Path, tasks: str = TASKS, folder: str = "specs/001-late-orders") -> Path:
@@ -83,17 +87,19 @@ def test_the_gravest_comes_first_and_what_nothing_shows_last(tmp_path: Path, rep
         "per review (high)",
         "- [ ] T004 Mend `docs/late.md` (line 3): T001 The default is 5 per review (low)",
         "- [ ] T005 Meet FR-001 in `src/late.py`, with a test that shows it: Only days (line 4) per FR-001 (partial)",
-        "- [ ] T006 Implement what FR-002 asks for where it is missing, with a test that names it: Tell the **owner** "
-        "per FR-002 (missing)",
+        "- [ ] T006 Implement what FR-002 asks for where it is missing, after reading `src/late.py`, with a test that "
+        "names it: Tell the **owner** per FR-002 (missing)",
+        "- [ ] T007 Test that SC-001 holds for `src/late.py`, in a test that names it: All are told "
+        "per SC-001 (missing)",
     ]
 
 
 @pytest.mark.parametrize(
     ("folder", "tasks", "first", "last"),
     [
-        ("specs/001-late-orders", TASKS, "T003", "T006"),
-        (".kiro/specs/001-late-orders", KIRO, "3", "6"),
-        ("openspec/changes/001-late-orders", OPENSPEC, "3.1", "3.4"),
+        ("specs/001-late-orders", TASKS, "T003", "T007"),
+        (".kiro/specs/001-late-orders", KIRO, "3", "7"),
+        ("openspec/changes/001-late-orders", OPENSPEC, "3.1", "3.5"),
     ],
 )
 def test_what_is_appended_is_read_as_tasks_of_the_right_roles(
@@ -107,18 +113,15 @@ def test_what_is_appended_is_read_as_tasks_of_the_right_roles(
     new = after.tasks.tasks[len(before.tasks.tasks) :]
     assert [new[0].id, new[-1].id] == [first, last]
     assert {task.state for task in new} == {"open"}
-    assert [classify(task, after) for task in new] == [
-        ["code", "tests"],
-        ["docs"],
-        ["code", "tests"],
-        ["code", "tests"],
-    ]
-    assert [task.files for task in new] == [["src/late.py"], ["docs/late.md"], ["src/late.py"], []]
-    assert [task.refs for task in new][2:] == [["FR-001"], ["FR-002"]]
+    both = ["code", "tests"]
+    assert [classify(task, after) for task in new] == [both, ["docs"], both, both, ["tests"]]
+    assert [written_files(task) for task in new] == [["src/late.py"], ["docs/late.md"], ["src/late.py"], [], []]
+    assert [task.files for task in new][3:] == [["src/late.py"], ["src/late.py"]]
+    assert [task.refs for task in new][2:] == [["FR-001"], ["FR-002"], ["SC-001"]]
     assert [warn.code for warn in after.tasks.warnings] == [warn.code for warn in before.tasks.warnings]
     # Once more proposes nothing twice.
     again = converge(report, after)
-    assert (again.tasks, again.known, again.markdown) == ([], 4, "")
+    assert (again.tasks, again.known, again.markdown) == ([], 5, "")
 
 
 @pytest.mark.parametrize(
@@ -149,16 +152,16 @@ def test_the_command_writes_only_when_it_is_told_to(tmp_path: Path, report: Repo
 
     assert converge_command(tmp_path, None) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("## Phase 2: Convergence\n") and "T006" in out
-    assert "4 tasks proposed for specs/001-late-orders/tasks.md" in err and "--append" in err
+    assert out.startswith("## Phase 2: Convergence\n") and "T006" in out and "T007" in out
+    assert "5 tasks proposed for specs/001-late-orders/tasks.md" in err and "--append" in err
     assert (place / "tasks.md").read_text() == TASKS
 
     assert converge_command(tmp_path, "001", append=True, json=True) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["appended"] is True and told["path"] == "specs/001-late-orders/tasks.md"
-    assert [task["id"] for task in told["tasks"]] == ["T003", "T004", "T005", "T006"]
+    assert [task["id"] for task in told["tasks"]] == ["T003", "T004", "T005", "T006", "T007"]
     assert (place / "tasks.md").read_text() == TASKS + "\n" + told["markdown"]
 
     assert converge_command(tmp_path, "001", append=True) == 0
     out, err = capsys.readouterr()
-    assert out == "" and "0 tasks proposed, 4 in tasks.md already" in err
+    assert out == "" and "0 tasks proposed, 5 in tasks.md already" in err
