@@ -1,6 +1,6 @@
 """Git, as far as a run needs it: worktrees of our own, their content, branches nobody else has moved meanwhile.
 
-The user's checkout and index are never written (but for `fast_forward`, which the user asks for with `--land`).
+The user's checkout and index are never written (but for `fast_forward`, which the user asks for).
 Functions that write refuse any folder that `add_worktree` has not made.
 """
 
@@ -29,12 +29,12 @@ from .git_history import (
     branch_head,
     commit_all,
     commits_with_trailer,
-    fast_forward,
     merge_base,
     show,
     update_branch,
     worktree_holding,
 )
+from .git_landing import fast_forward
 from .git_nested import disarm
 from .git_worktrees import add_worktree, list_worktrees, remove_worktree, settle_worktrees, unlock
 

@@ -203,36 +203,3 @@ def trailers_of(repo: Repo, rev_range: str, keys: Sequence[str]) -> list[tuple[s
         }
         found.append((commit.strip(), named))
     return found
-
-
-def fast_forward(repo: Repo, branch_from: str) -> str:
-    """Bring the user's current branch, and the checkout, forward to another branch.
-
-    The one function that writes the user's checkout; it is for the user who asked for it. git itself refuses to
-    overwrite a file the user has changed.
-
-    Returns:
-        The commit that is checked out afterwards.
-
-    Raises:
-        ToolFailure: HEAD is detached, the branches have diverged, or local changes are in the way.
-    """
-    root = root_of(repo)
-    here = text(attempt(root, "symbolic-ref", "--quiet", "--short", "HEAD").stdout).strip()
-    if not here:
-        raise ToolFailure(f"No branch is checked out in {root}. Run git switch <branch>, then git merge {branch_from}.")
-    target = branch_head(repo, branch_from)
-    if target is None:
-        raise ToolFailure(f"There is no branch {branch_from} to land.")
-    if attempt(root, "merge-base", "--is-ancestor", "HEAD", target).returncode:
-        raise ToolFailure(
-            f"{here} has commits that {branch_from} does not have, so it cannot be fast-forwarded. "
-            f"Run git merge {branch_from} (or git rebase) yourself."
-        )
-    done = attempt(root, "merge", "--ff-only", "--quiet", target)
-    if done.returncode:
-        raise ToolFailure(
-            f"{here} could not be brought forward to {branch_from}: {reason(done)} "
-            f"Commit or stash your changes, then run: git merge --ff-only {branch_from}"
-        )
-    return target

@@ -15,7 +15,7 @@ from ..events import ADAPTER, RunFinished, read_journal
 from ..planner.models import ExecutionPlan
 from ..reports.find import JOURNAL, runs_folder
 from ..reports.summarise import summarise
-from ..reports.words import bare, one_line, plural
+from ..reports.words import bare, merge_command, one_line, plural
 from ..workflow import background
 from ..workflow.background import Background
 from ..workflow.place import Request
@@ -229,7 +229,7 @@ def summary(job: Background, teller: Translator) -> str:
     if report.message and report.state != "verified":
         lines.append(f"The run was {'stopped' if report.state == 'interrupted' else 'ended'}: {bare(report.message)}.")
     if done and not report.landed:
-        lines.append(f"Your files are as they were. Take the work over: `git merge --ff-only {report.branch}`")
+        lines.append(f"Your files are as they were. Take the work over: `{merge_command(report)}`")
     elif not done:
         lines.append("Your files are as they were.")
     if report.open and report.state in ("verified", "partly"):

@@ -19,6 +19,8 @@ from .converge import EPILOG as CONVERGE_EXAMPLES
 from .converge import converge
 from .deliver import EPILOG as DELIVER_EXAMPLES
 from .deliver import deliver
+from .land import EPILOG as LAND_EXAMPLES
+from .land import land
 from .model import model_app
 from .nightly import nightly_app
 from .options import Feature, Json, NoColor, Repo, Sandbox, Stories, WordsFile
@@ -171,6 +173,7 @@ def report(
     raise typer.Exit(report_command(root_of(repo), console, run, form="json" if json else form, out=out))
 
 
+app.command(epilog=LAND_EXAMPLES)(land)
 app.command(epilog=CONVERGE_EXAMPLES)(converge)
 
 

@@ -9,7 +9,7 @@ from ..errors import UserError
 from ..reports.find import find_run, runs_folder
 from ..reports.models import Report, TaskReport
 from ..reports.summarise import summarise
-from ..reports.words import bare
+from ..reports.words import bare, merge_command
 from ..workflow.background import Background, list_background, load
 from .models import RunReport, RunState, RunStatus, TaskState
 
@@ -101,7 +101,7 @@ def follow_up(state: RunState, report: Report, verified: int) -> str:
     """What can be done now."""
     if state == "running":
         return "Ask again with wait_seconds, or stop it with cancel_run."
-    merge = f" The verified work: git merge --ff-only {report.branch}" if verified and not report.landed else ""
+    merge = f" The verified work: {merge_command(report)}" if verified and not report.landed else ""
     if state in ("unfinished", "interrupted", "budget", "error"):
         return f"Go on with start_run, feature {report.feature}, resume true.{merge}"
     return f"See report.{merge}"

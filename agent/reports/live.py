@@ -17,7 +17,7 @@ from ..acceptance.models import say
 from ..events import FinalCheck, Notice, RunFinished
 from .display import Display
 from .models import Report, TaskReport
-from .words import bare, clock, count, one_line, plural, say_counts, say_review
+from .words import bare, clock, count, merge_command, one_line, plural, say_counts, say_review
 
 ICONS = {"verified": "✓", "failed": "✗", "skipped": "»", "unfinished": "…", "pending": "·"}
 ASCII_ICONS = {"verified": "+", "failed": "x", "skipped": ">", "unfinished": "~", "pending": "."}
@@ -221,7 +221,7 @@ def _next_steps(report: Report, report_file: Path | None) -> list[tuple[str, str
     if report.landed:
         steps.append(("Landed", f"{report.branch} is in the branch you are on"))
     elif report.verified and report.branch:
-        steps.append(("Merge", f"git merge --ff-only {report.branch}"))
+        steps.append(("Merge", merge_command(report)))
     if report.state in ("unfinished", "interrupted", "budget", "error") and report.feature:
         steps.append(("Go on", f"kfpilot run {report.feature} --resume"))
     if report_file:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..acceptance.models import say
 from ..budgets import amount
 from .models import Issue, Report
-from .words import OUTCOMES, clock, count, plural, say_counts, say_review
+from .words import OUTCOMES, clock, count, merge_command, plural, say_counts, say_review
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -55,7 +55,7 @@ Look at the commits and take them over, from the branch the run started on:
 
 ```sh
 git log --reverse --stat {{ (r.base[:10] ~ ".." ~ r.branch) | quote }}
-git merge --ff-only {{ r.branch | quote }}
+{{ merge }}
 ```
 
 {% endif %}\
@@ -271,6 +271,7 @@ def render(report: Report) -> str:
         done_any=verified > 0 and bool(report.branch),
         folder=f".kfpilot/runs/{report.run}/",
         first=written_first(report),
+        merge=merge_command(report),
         said=say(report.acceptance),
         reviewed=say_review(report.review) if report.review else "",
     )

@@ -76,6 +76,7 @@ def report_of(fold: RunFold, run: str = "") -> Report:
         report.feature, report.branch, report.base = start.feature, start.branch, first.base
         report.model, report.worker, report.words = start.model, start.worker, start.words or first.words
         report.started = first.at or None
+    report.carried = any(notice.code == "documents-committed" for notice in fold.notices)
     report.last_event = fold.last_at
     if finish:
         report.feature = report.feature or feature_of(finish.branch)

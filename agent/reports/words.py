@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..acceptance.review import Review
+    from .models import Report
 
 Form = Literal["md", "json", "html", "junit"]
 """What a report is written as."""
@@ -19,6 +21,13 @@ OUTCOMES = {
     "unfinished": "not finished",
 }
 """How a run ended."""
+
+
+def merge_command(report: Report) -> str:
+    """How the work of a run is taken over. git itself refuses where documents of its branch lie there uncommitted."""
+    if report.carried:
+        return f"kfpilot land {shlex.quote(report.feature)}"
+    return f"git merge --ff-only {shlex.quote(report.branch)}"
 
 
 def clock(seconds: float) -> str:

@@ -23,6 +23,7 @@ WITH_A_RUN = (
     "kfpilot cancel",
     "kfpilot undo",
     "kfpilot clean",
+    "kfpilot land",
     "kfpilot converge",
     "kfpilot deliver",
 )

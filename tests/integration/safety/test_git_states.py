@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 from kfpilot.agent.cli.app import main
+from kfpilot.agent.cli.land import land_command
 from kfpilot.agent.errors import UserError
 from kfpilot.agent.events import TaskFinished
+from kfpilot.agent.reports.markdown import render
+from kfpilot.agent.reports.summarise import summarise
 from kfpilot.agent.workflow import driver
 from kfpilot.agent.workflow.locks import one_run
 from kfpilot.agent.workflow.undo import undo
@@ -42,6 +45,31 @@ def test_untracked_files_in_the_way_of_landing(scripted_runs: MakeRuns) -> None:
     works(runs, land=True)
     assert (runs.root / "docs/first.md").read_text() == "mine\n"
     assert "docs/first.md" in runs.notices()["not-landed"]
+
+
+@pytest.mark.parametrize("how", ["with the run", "later"])
+def test_documents_that_went_along_uncommitted_are_not_in_the_way(
+    scripted_runs: MakeRuns, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = scripted_runs("")
+    with (runs.root / runs.tasks_file).open("a") as tasks:
+        tasks.write(ONE)
+    assert runs.run(FIRST, land=how == "with the run") == 0
+    if how == "later":
+        assert not (runs.root / "docs/first.md").exists()
+        assert "kfpilot land 001-prices" in render(summarise(next(runs.root.glob(".kfpilot/runs/*/journal.jsonl"))))
+        assert land_command(runs.root, "001") == 0
+        assert "main: 2 commits forward to kfpilot/001-prices" in capsys.readouterr().out
+    assert runs.git("status", "--porcelain") in ("", "?? .kfpilot/\n")
+    assert runs.git("rev-parse", "main") == runs.git("rev-parse", runs.branch)
+    assert "- [x] T001" in (runs.root / runs.tasks_file).read_text()
+    assert land_command(runs.root, "001") == 0
+    assert "main: has all of kfpilot/001-prices already" in capsys.readouterr().out
+
+
+def test_there_is_nothing_to_land_before_a_run(scripted_runs: MakeRuns) -> None:
+    with pytest.raises(UserError, match=r"no branch kfpilot/001-prices(?s:.*)kfpilot run 001-prices"):
+        land_command(scripted_runs(ONE).root, "001")
 
 
 def test_a_detached_head(scripted_runs: MakeRuns) -> None:

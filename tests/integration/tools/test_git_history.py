@@ -166,6 +166,54 @@ class TestLanding:
         assert snapshot(root)["HEAD"] == before["HEAD"]
         assert git.head(repo) != done
 
+    @pytest.fixture
+    def carried(self, repo: Any, root: Path, worktree: Path) -> str:
+        """A branch that has had what stands uncommitted in the checkout, and has changed it since."""
+        for folder in (root, worktree):
+            (folder / "specs").mkdir()
+            (folder / "specs/tasks.md").write_text("- [ ] T001\n")
+            (folder / "pipelines/train.py").write_text("A = 2\n")
+        git.commit_all(worktree, "docs: x", "", {})
+        (worktree / "specs/tasks.md").write_text("- [x] T001\n")
+        (worktree / "pipelines/train.py").write_text("A = 3\n")
+        done = git.commit_all(worktree, "feat: x", "", {})
+        git.update_branch(repo, "kfpilot/001", done, None)
+        return done
+
+    @pytest.mark.parametrize("staged", [False, True])
+    def test_what_the_branch_has_had_is_not_in_the_way(self, repo: Any, root: Path, carried: str, staged: bool) -> None:
+        if staged:
+            sh(root, "add", "--all")
+
+        assert git.fast_forward(repo, "kfpilot/001") == carried
+
+        assert (root / "specs/tasks.md").read_text() == "- [x] T001\n"
+        assert (root / "pipelines/train.py").read_text() == "A = 3\n"
+        assert git.is_dirty(repo) == []
+
+    @pytest.mark.parametrize("how", ["changed", "staged, then changed", "one of two", "a link", "deleted"])
+    def test_what_it_has_not_had_keeps_all_as_it_is(self, repo: Any, root: Path, carried: str, how: str) -> None:
+        tasks, train = root / "specs/tasks.md", root / "pipelines/train.py"
+        if how == "staged, then changed":
+            sh(root, "add", "--all")
+        if how == "one of two":
+            train.write_text("A = 7\n")
+        elif how == "a link":
+            tasks.rename(root / "elsewhere.md")
+            tasks.symlink_to("../elsewhere.md")
+        elif how == "deleted":
+            train.unlink()
+        else:
+            tasks.write_text("- [ ] T001 mine\n")
+        status = sh(root, "status", "--porcelain")
+        before = snapshot(root)
+
+        with pytest.raises(ToolFailure, match="Commit or stash"):
+            git.fast_forward(repo, "kfpilot/001")
+
+        assert snapshot(root) == before
+        assert sh(root, "status", "--porcelain") == status
+
     def test_diverged_branches_are_not_merged(self, repo: Any, root: Path, done: str) -> None:
         (root / "other.py").write_text("")
         mine = commit(root, "Mine")
