@@ -87,6 +87,7 @@ class DraftSession:
         self.fault: Fault | None = None
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
+        self.copied: set[str] = set()
         self.redraws = self.keeps = 0
         self.since = time.monotonic()
         self.cut = False
@@ -139,8 +140,8 @@ class DraftSession:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
         packet = self.packet(role, number, start)
-        if role == "docs" and number % 2 and start.strip() != "#":
-            # With its beginning given it needs no example, and can copy nothing from one.
+        if role == "docs" and (target in self.copied or (number % 2 and start.strip() != "#")):
+            # With its beginning given it needs no example, and can copy nothing from one; nor after it has.
             packet = packet.model_copy(update={"recipes": []})
         rules = COMPILED_RULES if role == "tests" and COMPILES in start else RULES[role]
         prompt = draft_prompt(packet, target, [*rules, *self.facts(role, target, packet)], self.hints)
@@ -173,6 +174,7 @@ class DraftSession:
             known = words_of(self.job.worktree, target)
             copied = [part for recipe in packet.recipes for part in copied_from(recipe.text, content, known)]
             if copied:
+                self.copied.add(target)
                 said = ", ".join(copied[:3])
                 raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
         self.write(role, target, content)

@@ -139,6 +139,19 @@ def test_tests_that_repeat_the_example_are_refused(job_of: Callable[[str], Job])
         session.attempt(2, None)
 
 
+def test_a_page_that_repeats_the_example_is_drafted_without_it(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T001")
+    task = job.task.model_copy(update={"role": "docs", "title": "Describe the flow", "files": ["docs/flow.md"]})
+    (recipe,) = nearest(task.title, "docs", task.files, k=1)
+    model = ScriptedModel([f"```markdown\n{recipe.text}\n```", "```markdown\n# Flow\n\nIt flows.\n```"])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(replace(job, task=task))
+    with pytest.raises(ToolFailure, match="the page repeats the example"):
+        session.attempt(2, None)
+    session.attempt(4, None)
+    shown = [str(messages[-1].content) for messages in model.sent]
+    assert [recipe.title in text for text in shown] == [True, False]
+
+
 def test_a_test_of_a_pipeline_begins_with_what_the_task_says(job_of: Callable[[str], Job]) -> None:
     job = job_of("T002")
     title = "Test in tests/test_parcel_flow.py that the pipeline has the task read-parcels"
