@@ -27,6 +27,7 @@ from .redraw import Redraw, failed_tests, names_of_tests, one_function, plan_red
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
 from .wanted import artifacts_of, text_of
+from .wiring import known_components, wired
 
 TEMPERATURES = (0.2, 0.5, 0.7, 0.9)
 """Of the first drafts, then the last: a near miss is told what was wrong, and only later something else is tried."""
@@ -227,6 +228,8 @@ class DraftSession:
 
     def write(self, role: Role, target: str, content: str) -> None:
         """Put a drafted file into the worktree, mended where a tool can."""
+        if role == "code" and target.endswith(".py"):
+            content = wired(content, known_components(self.job.worktree))
         self.space(role).write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())

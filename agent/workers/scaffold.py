@@ -20,6 +20,8 @@ class Signature:
         plain: Whether all artifacts are files that a test can write and read as text.
         defaults: Parameter -> its default as source text.
         returns: The annotation of what it returns; empty without one.
+        fields: If it returns a named tuple: its fields, with their types.
+        takes: What the step is given: parameter or input artifact -> its type.
         lists: Inputs that are lists of artifacts.
         columns: Names the body looks up in brackets (`row["status"]`), in order.
         reads: Input -> those it looks up while that file is open.
@@ -35,6 +37,7 @@ class Signature:
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
         self.parameters: list[str] = []
+        self.takes: dict[str, str] = {}
         self.plain = True
         for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
             text = ast.unparse(argument.annotation) if argument.annotation else ""
@@ -48,9 +51,29 @@ class Signature:
                 self.plain = False
             else:
                 self.parameters.append(argument.arg)
+                self.takes[argument.arg] = text
         self.defaults = defaults_of(node)
         returns = ast.unparse(node.returns) if node.returns else "None"
         self.returns = "" if returns in ("None", "dsl.ContainerSpec") else returns
+        self.fields = fields_of(node.returns)
+        self.takes |= {name: f"List[{kind}]" if name in self.lists else kind for name, kind in self.inputs.items()}
+
+    @property
+    def gives(self) -> dict[str, str]:
+        """What a pipeline gets of the step: output -> its type."""
+        if not self.returns:
+            return dict(self.outputs)
+        return {**self.outputs, **(self.fields or {"Output": self.returns.rpartition(".")[2]})}
+
+
+def fields_of(returns: ast.expr | None) -> dict[str, str]:
+    """The fields of `NamedTuple("Outputs", [("rows", int)])`; empty for any other annotation."""
+    if not isinstance(returns, ast.Call) or ast.unparse(returns.func).rpartition(".")[2] != "NamedTuple":
+        return {}
+    pairs = returns.args[1].elts if len(returns.args) > 1 and isinstance(returns.args[1], ast.List) else []
+    found = [pair.elts for pair in pairs if isinstance(pair, ast.Tuple) and len(pair.elts) == 2]
+    named = [(name.value, kind) for name, kind in found if isinstance(name, ast.Constant)]
+    return {str(name): ast.unparse(kind).rpartition(".")[2] for name, kind in named}
 
 
 def parameters_of(node: ast.FunctionDef) -> list[str]:
@@ -108,9 +131,9 @@ def as_step(signature: Signature, module: str) -> str:
     """How a pipeline imports and calls the component, and what it gets from it."""
     passed = [f"{name}=<artifact>" for name in signature.inputs]
     passed += [f"{name}={signature.defaults.get(name, '<value>')}" for name in signature.parameters]
-    gives = [f'step.outputs["{name}"]' for name in signature.outputs]
-    gives += ["step.output"] if signature.returns and not gives else []
-    gives += ['step.outputs["Output"]'] if signature.returns and signature.outputs else []
+    gives = [f'step.outputs["{name}"]' for name in signature.gives]
+    if signature.returns and not signature.outputs and not signature.fields:
+        gives = ["step.output"]
     got = f"  # gives {', '.join(gives)}" if gives else ""
     return f"from {module} import {signature.name}\nstep = {signature.name}({', '.join(passed)}){got}"
 

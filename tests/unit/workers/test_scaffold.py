@@ -110,6 +110,12 @@ def test_a_step_shows_its_import_its_call_and_what_it_gives():
     assert as_step(find_component(SOURCE, "add"), "jobs.add").endswith("# gives step.output")
 
 
+def test_a_step_gives_the_fields_of_its_named_tuple() -> None:
+    source = '@dsl.component\ndef both(page: Output[HTML]) -> NamedTuple("O", [("rows", int), ("late", bool)]): ...\n'
+    gives = 'step.outputs["page"], step.outputs["rows"], step.outputs["late"]'
+    assert as_step(find_component(source, "both"), "jobs.both").endswith(f"# gives {gives}")
+
+
 def test_facts_name_parameters_defaults_and_steps():
     facts = facts_of("from jobs.keep import keep, add\n" + SOURCE)
     assert "The parameters of `add`: `a` (int, no default), `b` (int, default 2)." in facts

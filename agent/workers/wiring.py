@@ -1,0 +1,154 @@
+"""Repairs how the tasks of a drafted pipeline are wired, where the signatures of its components leave one way only.
+
+What is replaced would surely fail while the pipeline is compiled: `task.output` of a task with several outputs, an
+output that the task does not have, an output's bare name. Where more than one output would fit, nothing is changed.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...tools import search
+from ..planner.paths import role_of_path
+from .scaffold import Signature, components_of, decorated
+
+IMPORTER = {"artifact": "Artifact"}
+"""What the task of a dsl.importer gives; its type is that of the call."""
+
+Outputs = dict[str, str]
+"""The outputs of a task: name -> type."""
+
+
+def known_components(root: Path) -> dict[str, Signature]:
+    """The components of a repository, by name; a name that two have is left out."""
+    found: dict[str, list[Signature]] = {}
+    for path in search.files(root, glob="*.py"):
+        if role_of_path(path) == "code":
+            for signature in components_of((root / path).read_text(encoding="utf-8", errors="replace")):
+                found.setdefault(signature.name, []).append(signature)
+    return {name: signatures[0] for name, signatures in found.items() if len(signatures) == 1}
+
+
+def wired(source: str, components: Mapping[str, Signature]) -> str:
+    """The module with the references to outputs mended that can only mean one of them.
+
+    Args:
+        source: A module with pipelines. One that does not parse comes back as it is.
+        components: The components that it may call, by name.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    bound = {name for node in ast.walk(tree) for name in bindings(node)} | {*vars(builtins), *components}
+    changes: dict[tuple[int, int, int, int], str] = {}
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef) and decorated(function, "pipeline"):
+            tasks = tasks_of(function, components)
+            for node, wanted in uses(function, components):
+                text = meant(node, wanted, tasks, bound)
+                if text and node.end_lineno is not None and node.end_col_offset is not None:
+                    changes[(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)] = text
+    lines = source.encode().splitlines(keepends=True)
+    for (line, start, last, end), text in sorted(changes.items(), reverse=True):
+        if line == last:
+            row = lines[line - 1]
+            lines[line - 1] = row[:start] + text.encode() + row[end:]
+    return b"".join(lines).decode()
+
+
+def bindings(node: ast.AST) -> list[str]:
+    """The names that a node binds anywhere in a module; where they count is not looked at."""
+    if isinstance(node, ast.Name):
+        return [] if isinstance(node.ctx, ast.Load) else [node.id]
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
+    return [node.arg] if isinstance(node, ast.arg) else []
+
+
+def tasks_of(function: ast.FunctionDef, components: Mapping[str, Signature]) -> dict[str, Outputs]:
+    """The names in a pipeline that stand for one task, with its outputs."""
+    found: dict[str, Outputs] = {}
+    often: set[str] = set()
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
+            continue
+        name, outputs = node.targets[0].id, outputs_of(node.value, components)
+        if name in found or outputs is None:
+            often.add(name)
+        else:
+            found[name] = outputs
+    return {name: outputs for name, outputs in found.items() if name not in often}
+
+
+def outputs_of(value: ast.expr, components: Mapping[str, Signature]) -> Outputs | None:
+    """What the task has that an expression makes; None for anything else."""
+    while (
+        isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and isinstance(value.func.value, ast.Call)
+    ):
+        value = value.func.value  # task(…).set_retry(…)
+    if not isinstance(value, ast.Call):
+        return None
+    called = ast.unparse(value.func)
+    if called.rpartition(".")[2] == "importer":
+        kinds = [ast.unparse(item.value).rpartition(".")[2] for item in value.keywords if item.arg == "artifact_class"]
+        return {"artifact": kinds[0]} if kinds else dict(IMPORTER)
+    return components[called].gives if called in components else None
+
+
+def uses(function: ast.FunctionDef, components: Mapping[str, Signature]) -> Iterator[tuple[ast.expr, tuple[str, str]]]:
+    """Expressions that may refer to an output, with the name and the type of what they are given to."""
+    told: dict[int, tuple[str, str]] = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in components:
+            takes = components[node.func.id].takes
+            told |= {id(item.value): (item.arg or "", takes.get(item.arg or "", "")) for item in node.keywords}
+        elif isinstance(node, ast.Compare) and len(node.comparators) == 1:
+            other = node.comparators[0]
+            if isinstance(other, ast.Constant):
+                told[id(node.left)] = ("", type(other.value).__name__)
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Load):
+            yield node, told.get(id(node), ("", ""))
+
+
+def meant(node: ast.expr, wanted: tuple[str, str], tasks: Mapping[str, Outputs], bound: set[str]) -> str:
+    """What stands for an expression instead; empty to leave it."""
+    if isinstance(node, ast.Name):
+        owners = [task for task, outputs in tasks.items() if node.id in outputs]
+        return text_of(owners[0], node.id, tasks) if node.id not in bound and len(owners) == 1 else ""
+    key = ""
+    if isinstance(node, ast.Subscript):
+        part, index = node.value, node.slice
+        if not (isinstance(part, ast.Attribute) and part.attr == "outputs" and isinstance(index, ast.Constant)):
+            return ""
+        node, key = part, str(index.value)
+    elif not (isinstance(node, ast.Attribute) and node.attr == "output"):
+        return ""
+    if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in tasks):
+        return ""
+    task, outputs = node.value.id, tasks[node.value.id]
+    if key in outputs or (not key and len(outputs) == 1):
+        return ""
+    name, kind = wanted
+    fitting = [output for output, of in outputs.items() if kind and fits(of, kind)]
+    if name in fitting:
+        fitting = [name]
+    elif not kind and len(outputs) == 1:
+        fitting = list(outputs)
+    return text_of(task, fitting[0], tasks) if len(fitting) == 1 else ""
+
+
+def fits(given: str, taken: str) -> bool:
+    """Whether an output of one type may go into an input of another."""
+    return given == taken or (taken == "Artifact" and given[:1].isupper()) or (given == "int" and taken == "float")
+
+
+def text_of(task: str, output: str, tasks: Mapping[str, Outputs]) -> str:
+    """How an output is written."""
+    return f"{task}.output" if len(tasks[task]) == 1 else f'{task}.outputs["{output}"]'

@@ -1,0 +1,85 @@
+"""Repairs of how a drafted pipeline wires its tasks."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from kfpilot.agent.workers.scaffold import components_of
+from kfpilot.agent.workers.wiring import wired
+
+COMPONENTS = {
+    signature.name: signature
+    for signature in components_of(
+        textwrap.dedent("""
+        @dsl.component
+        def clean(rows: Input[Dataset], cleaned: Output[Dataset], metrics: Output[Metrics]): ...
+        @dsl.component
+        def weigh(rows: dsl.Input[dsl.Dataset], limit: float = 1.0, page: Output[Markdown]) -> NamedTuple(
+            "Outputs", [("heavy", bool), ("count", int)]
+        ): ...
+        @dsl.component
+        def two(left: Output[Dataset], right: Output[Dataset]): ...
+        @dsl.component
+        def count(rows: Input[Dataset]) -> int: ...
+        @dsl.component
+        def tell(page: Input[Markdown], many: int): ...
+        """).replace("limit: float = 1.0, page: Output[Markdown])", "page: Output[Markdown], limit: float = 1.0)")
+    )
+}
+HEAD = """\
+@dsl.pipeline
+def night(uri: str):
+    source = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset)
+    cleaned = clean(rows=source.output).set_retry(num_retries=2)
+"""
+
+
+def body(text: str) -> str:
+    return HEAD + textwrap.indent(textwrap.dedent(text), "    ")
+
+
+@pytest.mark.parametrize(
+    ("draft", "mended"),
+    [
+        ("w = weigh(rows=cleaned.output)\n", 'w = weigh(rows=cleaned.outputs["cleaned"])\n'),
+        ("w = weigh(rows=source.outputs['rows'])\n", "w = weigh(rows=source.output)\n"),
+        ("w = weigh(rows=cleaned.outputs['rows'])\n", 'w = weigh(rows=cleaned.outputs["cleaned"])\n'),
+        (
+            "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(heavy == True):\n"
+            "    tell(page=w.output, many=w.output)\n",
+            "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.outputs[\"heavy\"] == True):\n"
+            '    tell(page=w.outputs["page"], many=w.outputs["count"])\n',
+        ),
+        (
+            "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.output == True):\n    two()\n",
+            "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.outputs[\"heavy\"] == True):\n    two()\n",
+        ),
+        (
+            "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.outputs['count'])\n",
+            "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.output)\n",
+        ),
+    ],
+)
+def test_a_reference_that_can_only_mean_one_output_is_mended(draft: str, mended: str) -> None:
+    assert wired(body(draft), COMPONENTS) == body(mended)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        body(
+            "w = weigh(rows=cleaned.outputs['cleaned'], limit=2.0)\n"
+            "tell(page=w.outputs['page'], many=w.outputs['count'])\n"
+        ),
+        body("t = two()\nw = weigh(rows=t.output)\n"),  # left or right?
+        body("t = two()\nt = clean(rows=source.output)\nw = weigh(rows=t.output)\n"),  # which task?
+        body("w = weigh(rows=cleaned.outputs['cleaned'])\nprint(count, w.output)\n"),  # a component; to nobody
+        body("heavy = 1\nw = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(heavy == True):\n    two()\n"),
+        body("x = helper(rows=1)\ntell(page=x.output, many=1)\n"),
+        "def plain():\n    cleaned = clean()\n    return weigh(rows=cleaned.output)\n",
+        "@dsl.pipeline\ndef broken(:\n",
+    ],
+)
+def test_anything_else_stays_as_it_is(text: str) -> None:
+    assert wired(text, COMPONENTS) == text
