@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..acceptance.models import Row
+from ..acceptance.review import Lowered
 from ..documents.ids import sort_key
 from ..documents.models import Feature
 from ..planner.paths import is_protected, role_of_path
@@ -93,19 +94,31 @@ def proposals(report: Report, feature: Feature) -> Iterator[tuple[str, str]]:
     lowered = {item.id: item for item in review.lowered} if review else {}
     for row in report.acceptance:
         fallen = lowered.get(row.id)
-        if fallen is not None and not is_protected(fallen.file) and row.lowered_from is not None:
-            tested = with_test(fallen.file, feature.root)
-            what = f"{sentence(fallen.reason)} (line {fallen.line})"
-            yield f"Meet {row.id} in `{fallen.file}`{tested}: {what} per {row.id} ({degree(row)})", why_of(row)
+        if fallen is not None and row.lowered_from is not None:
+            yield f"{lowered_text(fallen, report, feature.root)} per {row.id} ({degree(row)})", why_of(row)
         elif row.gap and row.verdict in DEGREES:
             code = code_of(report, feature.root)
             if row.kind == "criterion":
                 # What the whole is measured by is mostly there, and only not shown.
-                text = f"Test that {row.id} holds{' for ' + code if code else ''}, in a test that names it"
+                text = test_of(row.id, code)
             else:
                 read = f", after reading {code}" if code else ""
                 text = f"Implement what {row.id} asks for where it is missing{read}, with a test that names it"
             yield f"{text}: {sentence(row.text)} per {row.id} ({degree(row)})", why_of(row)
+
+
+def lowered_text(item: Lowered, report: Report, root: Path) -> str:
+    """What is to be done about a verdict that the reviewer lowered."""
+    said = sentence(item.reason)
+    if is_protected(item.file) or role_of_path(item.file, root) == "tests":
+        # The place is in the documents or in a test: what is missing is a test that shows it.
+        return f"{test_of(item.id, code_of(report, root))}: {said} ({item.file}, line {item.line})"
+    return f"Meet {item.id} in `{item.file}`{with_test(item.file, root)}: {said} (line {item.line})"
+
+
+def test_of(criterion: str, code: str) -> str:
+    """The beginning of a task of tests."""
+    return f"Test that {criterion} holds{' for ' + code if code else ''}, in a test that names it"
 
 
 def code_of(report: Report, root: Path) -> str:

@@ -39,6 +39,7 @@ REVIEW = Review(
         ReviewFinding(severity="high", file="specs/001-late-orders/spec.md", line=1, what="Too strict", mend="Loosen"),
     ],
     lowered=[
+        Lowered(id="FR-004", before="met", verdict="open", reason="Not [x] shown", file="specs/spec.md", line=9),
         Lowered(id="FR-001", before="met", verdict="partly", reason="Only days", file="src/late.py", line=4),
     ],
 )
@@ -50,7 +51,7 @@ ROWS = [
             ("FR-001", "Late orders", {"verdict": "partly", "lowered_from": "met"}),
             ("FR-002", "Tell the **owner**.", {"verdict": "open", "gap": True}),
             ("FR-003", "Its task failed", {"verdict": "open"}),
-            ("FR-004", "Shown", {"verdict": "met"}),
+            ("FR-004", "Shown", {"verdict": "open", "lowered_from": "met"}),
             ("SC-001", "All are told", {"verdict": "open", "gap": True}),
         ],
         1,
@@ -89,7 +90,9 @@ def test_the_gravest_comes_first_and_what_nothing_shows_last(tmp_path: Path, rep
         "- [ ] T005 Meet FR-001 in `src/late.py`, with a test that shows it: Only days (line 4) per FR-001 (partial)",
         "- [ ] T006 Implement what FR-002 asks for where it is missing, after reading `src/late.py`, with a test that "
         "names it: Tell the **owner** per FR-002 (missing)",
-        "- [ ] T007 Test that SC-001 holds for `src/late.py`, in a test that names it: All are told "
+        "- [ ] T007 Test that FR-004 holds for `src/late.py`, in a test that names it: Not shown "
+        "(specs/spec.md, line 9) per FR-004 (missing)",
+        "- [ ] T008 Test that SC-001 holds for `src/late.py`, in a test that names it: All are told "
         "per SC-001 (missing)",
     ]
 
@@ -97,9 +100,9 @@ def test_the_gravest_comes_first_and_what_nothing_shows_last(tmp_path: Path, rep
 @pytest.mark.parametrize(
     ("folder", "tasks", "first", "last"),
     [
-        ("specs/001-late-orders", TASKS, "T003", "T007"),
-        (".kiro/specs/001-late-orders", KIRO, "3", "7"),
-        ("openspec/changes/001-late-orders", OPENSPEC, "3.1", "3.5"),
+        ("specs/001-late-orders", TASKS, "T003", "T008"),
+        (".kiro/specs/001-late-orders", KIRO, "3", "8"),
+        ("openspec/changes/001-late-orders", OPENSPEC, "3.1", "3.6"),
     ],
 )
 def test_what_is_appended_is_read_as_tasks_of_the_right_roles(
@@ -114,14 +117,14 @@ def test_what_is_appended_is_read_as_tasks_of_the_right_roles(
     assert [new[0].id, new[-1].id] == [first, last]
     assert {task.state for task in new} == {"open"}
     both = ["code", "tests"]
-    assert [classify(task, after) for task in new] == [both, ["docs"], both, both, ["tests"]]
-    assert [written_files(task) for task in new] == [["src/late.py"], ["docs/late.md"], ["src/late.py"], [], []]
-    assert [task.files for task in new][3:] == [["src/late.py"], ["src/late.py"]]
-    assert [task.refs for task in new][2:] == [["FR-001"], ["FR-002"], ["SC-001"]]
+    assert [classify(task, after) for task in new] == [both, ["docs"], both, both, ["tests"], ["tests"]]
+    assert [written_files(task) for task in new] == [["src/late.py"], ["docs/late.md"], ["src/late.py"], [], [], []]
+    assert [task.files[0] for task in new][3:] == ["src/late.py"] * 3
+    assert [task.refs for task in new][2:] == [["FR-001"], ["FR-002"], ["FR-004"], ["SC-001"]]
     assert [warn.code for warn in after.tasks.warnings] == [warn.code for warn in before.tasks.warnings]
     # Once more proposes nothing twice.
     again = converge(report, after)
-    assert (again.tasks, again.known, again.markdown) == ([], 5, "")
+    assert (again.tasks, again.known, again.markdown) == ([], 6, "")
 
 
 @pytest.mark.parametrize(
@@ -152,16 +155,16 @@ def test_the_command_writes_only_when_it_is_told_to(tmp_path: Path, report: Repo
 
     assert converge_command(tmp_path, None) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("## Phase 2: Convergence\n") and "T006" in out and "T007" in out
-    assert "5 tasks proposed for specs/001-late-orders/tasks.md" in err and "--append" in err
+    assert out.startswith("## Phase 2: Convergence\n") and "T006" in out and "T008" in out
+    assert "6 tasks proposed for specs/001-late-orders/tasks.md" in err and "--append" in err
     assert (place / "tasks.md").read_text() == TASKS
 
     assert converge_command(tmp_path, "001", append=True, json=True) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["appended"] is True and told["path"] == "specs/001-late-orders/tasks.md"
-    assert [task["id"] for task in told["tasks"]] == ["T003", "T004", "T005", "T006", "T007"]
+    assert [task["id"] for task in told["tasks"]] == ["T003", "T004", "T005", "T006", "T007", "T008"]
     assert (place / "tasks.md").read_text() == TASKS + "\n" + told["markdown"]
 
     assert converge_command(tmp_path, "001", append=True) == 0
     out, err = capsys.readouterr()
-    assert out == "" and "0 tasks proposed, 5 in tasks.md already" in err
+    assert out == "" and "0 tasks proposed, 6 in tasks.md already" in err
