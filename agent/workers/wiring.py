@@ -1,7 +1,8 @@
 """Repairs how the tasks of a drafted pipeline are wired, where the signatures of its components leave one way only.
 
 What is replaced would surely fail while the pipeline is compiled: `task.output` of a task with several outputs, an
-output that the task does not have, an output's bare name. Where more than one output would fit, nothing is changed.
+output that the task does not have, an output's bare name, a parameter with a URI where an artifact is meant. Where more
+than one output would fit, nothing is changed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from ...tools import search
 from ..planner.paths import role_of_path
-from .scaffold import Signature, components_of, decorated
+from .scaffold import AS_FILES, Signature, components_of, decorated
 
 IMPORTER = {"artifact": "Artifact"}
 """What the task of a dsl.importer gives; its type is that of the call."""
@@ -45,11 +46,20 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
         return source
     bound = {name for node in ast.walk(tree) for name in bindings(node)} | {*vars(builtins), *components}
     changes: dict[tuple[int, int, int, int], str] = {}
+    new: dict[int, list[str]] = {}
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and decorated(function, "pipeline"):
             tasks = tasks_of(function, components)
+            imported = importers_of(function)
             for node, wanted in uses(function, components):
                 text = meant(node, wanted, tasks, bound)
+                if not text and "dsl" in bound and is_uri(node, wanted[1], function):
+                    parameter = ast.unparse(node)
+                    if parameter not in imported:
+                        imported[parameter] = f"imported_{parameter}"
+                        made = f"dsl.importer(artifact_uri={parameter}, artifact_class=dsl.{wanted[1]})"
+                        new.setdefault(place_in(function), []).append(f"imported_{parameter} = {made}")
+                    text = f"{imported[parameter]}.output"
                 if text and node.end_lineno is not None and node.end_col_offset is not None:
                     changes[(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)] = text
     lines = source.encode().splitlines(keepends=True)
@@ -57,7 +67,36 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
         if line == last:
             row = lines[line - 1]
             lines[line - 1] = row[:start] + text.encode() + row[end:]
+    for line, added in sorted(new.items(), reverse=True):
+        first = lines[line - 1].decode()
+        indent = first[: len(first) - len(first.lstrip())]
+        lines[line - 1 : line - 1] = [f"{indent}{text}\n".encode() for text in added]
     return b"".join(lines).decode()
+
+
+def is_uri(node: ast.expr, kind: str, function: ast.FunctionDef) -> bool:
+    """Whether a text parameter of a pipeline is given to an input that takes an artifact of KFP's own types."""
+    texts = [item.arg for item in function.args.args if item.annotation and ast.unparse(item.annotation) == "str"]
+    return isinstance(node, ast.Name) and node.id in texts and kind in AS_FILES
+
+
+def importers_of(function: ast.FunctionDef) -> dict[str, str]:
+    """The tasks of a pipeline that import what a parameter names: parameter -> task."""
+    found: dict[str, str] = {}
+    for node in function.body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            continue
+        call = node.value
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "importer":
+            uris = [ast.unparse(item.value) for item in call.keywords if item.arg == "artifact_uri"]
+            found |= dict.fromkeys([*uris, *(ast.unparse(value) for value in call.args[:1])], node.targets[0].id)
+    return found
+
+
+def place_in(function: ast.FunctionDef) -> int:
+    """The line of the first statement of a function after its docstring."""
+    documented = ast.get_docstring(function) is not None and len(function.body) > 1
+    return function.body[1 if documented else 0].lineno
 
 
 def bindings(node: ast.AST) -> list[str]:

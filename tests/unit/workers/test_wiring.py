@@ -28,6 +28,7 @@ COMPONENTS = {
     )
 }
 HEAD = """\
+from kfp import dsl
 @dsl.pipeline
 def night(uri: str):
     source = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset)
@@ -55,6 +56,7 @@ def body(text: str) -> str:
             "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.output == True):\n    two()\n",
             "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.outputs[\"heavy\"] == True):\n    two()\n",
         ),
+        ("w = weigh(rows=uri)\n", "w = weigh(rows=source.output)\n"),
         (
             "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.outputs['count'])\n",
             "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.output)\n",
@@ -63,6 +65,24 @@ def body(text: str) -> str:
 )
 def test_a_reference_that_can_only_mean_one_output_is_mended(draft: str, mended: str) -> None:
     assert wired(body(draft), COMPONENTS) == body(mended)
+
+
+def test_a_uri_that_nothing_imports_is_imported() -> None:
+    text = '''\
+from kfp import dsl
+
+
+@dsl.pipeline
+def night(uri: str, day: str):
+    """Counts."""
+    w = weigh(rows=uri)
+    count(rows=uri)
+    tell(page=w.outputs["page"], many=day)
+'''
+    imported = "    imported_uri = dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset)\n    w = weigh("
+    mended = text.replace("    w = weigh(", imported).replace("rows=uri", "rows=imported_uri.output")
+    assert wired(text, COMPONENTS) == mended
+    assert wired(text.removeprefix("from kfp import dsl\n"), COMPONENTS) == text.removeprefix("from kfp import dsl\n")
 
 
 @pytest.mark.parametrize(
