@@ -21,6 +21,7 @@ from .extend import Extension, going_on, joined, more_tests
 from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
+from .opened import outputs_opened
 from .packet import LANGUAGES, Packet, gather, task_files_for, writes_of
 from .pages import facts_of
 from .redraw import Redraw, failed_tests, names_of_tests, one_function, plan_redraw, scenario_heads, task_head
@@ -229,7 +230,7 @@ class DraftSession:
     def write(self, role: Role, target: str, content: str) -> None:
         """Put a drafted file into the worktree, mended where a tool can."""
         if role == "code" and target.endswith(".py"):
-            content = wired(content, known_components(self.job.worktree))
+            content = outputs_opened(wired(content, known_components(self.job.worktree)))
         self.space(role).write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())
