@@ -2,7 +2,7 @@
 
 What is replaced would surely fail while the pipeline is compiled: `task.output` of a task with several outputs, an
 output that the task does not have, an output's bare name, a parameter with a URI where an artifact is meant. Where more
-than one output would fit, nothing is changed.
+than one output would fit, nothing is changed. What is removed, `task.output.path = …`, KFP takes and does nothing with.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ...tools import search
+from ...tools.kfp_rules_decisions import OF_ARTIFACTS
 from ..planner.paths import role_of_path
 from .scaffold import AS_FILES, Signature, components_of, decorated
 
@@ -47,6 +48,7 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
     bound = {name for node in ast.walk(tree) for name in bindings(node)} | {*vars(builtins), *components}
     changes: dict[tuple[int, int, int, int], str] = {}
     new: dict[int, list[str]] = {}
+    lost: list[ast.stmt] = []
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and decorated(function, "pipeline"):
             tasks = tasks_of(function, components)
@@ -62,16 +64,30 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
                     text = f"{imported[parameter]}.output"
                 if text and node.end_lineno is not None and node.end_col_offset is not None:
                     changes[(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)] = text
+            lost += [node for node in function.body if is_lost(node, tasks)]
     lines = source.encode().splitlines(keepends=True)
     for (line, start, last, end), text in sorted(changes.items(), reverse=True):
         if line == last:
             row = lines[line - 1]
             lines[line - 1] = row[:start] + text.encode() + row[end:]
+    for statement in lost:
+        for at in range(statement.lineno - 1, statement.end_lineno or statement.lineno):
+            lines[at] = b""
     for line, added in sorted(new.items(), reverse=True):
         first = lines[line - 1].decode()
         indent = first[: len(first) - len(first.lstrip())]
         lines[line - 1 : line - 1] = [f"{indent}{text}\n".encode() for text in added]
     return b"".join(lines).decode()
+
+
+def is_lost(node: ast.stmt, tasks: Mapping[str, Outputs]) -> bool:
+    """Whether a statement sets the path, uri or metadata of an output, of which nothing comes (lint rule K21)."""
+    target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
+    if not isinstance(target, ast.Attribute) or target.attr not in OF_ARTIFACTS:
+        return False
+    of = target.value.value if isinstance(target.value, ast.Subscript) else target.value
+    named = isinstance(of, ast.Attribute) and of.attr in ("output", "outputs") and isinstance(of.value, ast.Name)
+    return named and ast.unparse(of).partition(".")[0] in tasks
 
 
 def is_uri(node: ast.expr, kind: str, function: ast.FunctionDef) -> bool:

@@ -56,6 +56,10 @@ def body(text: str) -> str:
             "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.output == True):\n    two()\n",
             "w = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(w.outputs[\"heavy\"] == True):\n    two()\n",
         ),
+        (
+            "w = weigh(rows=source.output)\nw.outputs['page'].path = uri\ncleaned.output.uri = (\n    uri\n)\ntwo()\n",
+            "w = weigh(rows=source.output)\ntwo()\n",
+        ),
         ("w = weigh(rows=uri)\n", "w = weigh(rows=source.output)\n"),
         (
             "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.outputs['count'])\n",
@@ -96,6 +100,7 @@ def night(uri: str, day: str):
         body("t = two()\nt = clean(rows=source.output)\nw = weigh(rows=t.output)\n"),  # which task?
         body("w = weigh(rows=cleaned.outputs['cleaned'])\nprint(count, w.output)\n"),  # a component; to nobody
         body("heavy = 1\nw = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(heavy == True):\n    two()\n"),
+        body("x = helper()\nx.output.path = uri\nw = weigh(rows=source.output)\nw.path = uri\n"),
         body("x = helper(rows=1)\ntell(page=x.output, many=1)\n"),
         "def plain():\n    cleaned = clean()\n    return weigh(rows=cleaned.output)\n",
         "@dsl.pipeline\ndef broken(:\n",
