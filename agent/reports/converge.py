@@ -21,6 +21,7 @@ from .models import Report
 from .words import bare, plural
 
 MOST = 30
+"""Tasks at once: who is to read them has to."""
 MOST_FILES = 5
 TEXT = 300
 """Characters that are taken from a finding or a requirement."""
@@ -49,6 +50,7 @@ class Convergence(BaseModel):
     path: Path = Field(description="The feature's tasks.md")
     heading: str = ""
     tasks: list[NewTask] = []
+    more: int = Field(default=0, description="Further proposals, for when these are worked")
     known: int = Field(default=0, description="Proposals that stand in tasks.md already")
 
     @property
@@ -76,8 +78,9 @@ def converge(report: Report, feature: Feature) -> Convergence:
             found.known += 1
         else:
             fresh.append((text, why))
-    found.heading, ids = numbering(feature, len(fresh[:MOST]))
-    found.tasks = [NewTask(id=name, text=text, why=why) for name, (text, why) in zip(ids, fresh, strict=False)]
+    fresh, found.more = fresh[:MOST], max(0, len(fresh) - MOST)
+    found.heading, ids = numbering(feature, len(fresh))
+    found.tasks = [NewTask(id=name, text=text, why=why) for name, (text, why) in zip(ids, fresh, strict=True)]
     return found
 
 
@@ -180,6 +183,8 @@ def last_number(ids: Iterator[str] | Sequence[str]) -> int:
 def say_converge(found: Convergence) -> str:
     """`2 tasks proposed, 1 is there already`."""
     parts = [f"{plural(len(found.tasks), 'task')} proposed"]
+    if found.more:
+        parts.append(f"{found.more} more when these are worked")
     if found.known:
         parts.append(f"{found.known} in tasks.md already")
     return ", ".join(parts)

@@ -13,7 +13,7 @@ from kfpilot.agent.acceptance.review import Lowered, Review, ReviewFinding
 from kfpilot.agent.cli.converge import append_to, converge_command
 from kfpilot.agent.documents import load_feature
 from kfpilot.agent.planner.classify import classify, written_files
-from kfpilot.agent.reports.converge import converge
+from kfpilot.agent.reports.converge import converge, say_converge
 from kfpilot.agent.reports.models import Report, TaskReport
 
 TASKS = """\
@@ -125,6 +125,16 @@ def test_what_is_appended_is_read_as_tasks_of_the_right_roles(
     # Once more proposes nothing twice.
     again = converge(report, after)
     assert (again.tasks, again.known, again.markdown) == ([], 6, "")
+
+
+def test_nobody_has_to_read_a_hundred_at_once(tmp_path: Path, report: Report) -> None:
+    many = [REVIEW.findings[0].model_copy(update={"line": line}) for line in range(40)]
+    found = converge(
+        report.model_copy(update={"acceptance": [], "review": Review(findings=many)}),
+        load_feature(repository(tmp_path), tmp_path),
+    )
+    assert (len(found.tasks), found.tasks[-1].id) == (30, "T032")
+    assert say_converge(found) == "30 tasks proposed, 10 more when these are worked"
 
 
 @pytest.mark.parametrize(
