@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -117,9 +116,9 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
     yield f"  run {run.id} ({when}): {outcome}; {run.verified} of {run.tasks} verified"
     if run.not_verified:
         yield "    not verified: " + ", ".join(run.not_verified[:10]) + (" …" if len(run.not_verified) > 10 else "")
-    if run.unmerged and not run.landed:
+    if run.merge:
         yield f"    verified on {run.branch}, not merged here: {', '.join(run.unmerged[:10])}"
-        yield f"    merge:  git merge --ff-only {shlex.quote(run.branch)}"
+        yield f"    merge:  {run.merge}"
     if run.taken_back:
         yield f"    taken back since: {', '.join(run.taken_back[:10])}"
     if run.resume and not run.working:

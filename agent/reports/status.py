@@ -12,7 +12,7 @@ from .find import RunInfo, list_runs
 from .history import task_history
 from .models import Report
 from .summarise import summarise
-from .words import one_line
+from .words import merge_command, one_line
 
 
 class RunStatus(BaseModel):
@@ -31,6 +31,7 @@ class RunStatus(BaseModel):
     verified: int = 0
     tasks: int = 0
     unmerged: list[str] = Field(default=[], description="Verified on the run's branch, open in the checkout's tasks.md")
+    merge: str = Field(default="", description="The command that takes them over")
     taken_back: list[str] = Field(default=[], description="Verified in the run, and taken back since")
     not_verified: list[str] = []
     resume: str | None = Field(default=None, description="The command that goes on with it, if it did not end")
@@ -101,6 +102,7 @@ def _run(root: Path, info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
     unmerged = [key for key in verified if open_tasks is None or key in open_tasks]
     status.taken_back = _taken_back(root, report) if unmerged else []
     status.unmerged = [key for key in unmerged if key not in status.taken_back]
+    status.merge = merge_command(report) if status.unmerged and not report.landed else ""
     status.resume = _resume(report)
     return status
 

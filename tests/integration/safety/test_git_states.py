@@ -58,6 +58,9 @@ def test_documents_that_went_along_uncommitted_are_not_in_the_way(
     if how == "later":
         assert not (runs.root / "docs/first.md").exists()
         assert "kfpilot land 001-prices" in render(summarise(next(runs.root.glob(".kfpilot/runs/*/journal.jsonl"))))
+        with pytest.raises(SystemExit, match="0"):
+            main(["status", "--repo", str(runs.root)])
+        assert "merge:  kfpilot land 001-prices" in capsys.readouterr().out
         assert land_command(runs.root, "001") == 0
         assert "main: 2 commits forward to kfpilot/001-prices" in capsys.readouterr().out
     assert runs.git("status", "--porcelain") in ("", "?? .kfpilot/\n")
