@@ -155,8 +155,14 @@ RULES = [
         "An artifact is a record with a path; the step fails with a TypeError or an AttributeError.",
         "Open the file at its .path.",
     ),
+    rule(
+        23, "outputs-start-empty", "error",
+        "A component reads an output before it has written it.",
+        "KFP gives a component the place of an output, not a file: there is none yet, and the step fails.",
+        "Read an input, or open the output for writing.",
+    ),
 ]  # fmt: skip
-"""K00 to K22. Severity: an error surely goes wrong; a warning may, or is against good practice; a note is style."""
+"""K00 to K23. Severity: an error surely goes wrong; a warning may, or is against good practice; a note is style."""
 
 BY_ID = {item.id: item for item in RULES}
 POLICIES = ("limits", "retries", "docstrings", "base-image")
