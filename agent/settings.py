@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     temperature: float | None = Field(default=None, description="Sampling temperature; none leaves it to the model")
     attempts: int = Field(default=3, ge=1, le=20, description="Attempts a task, tool worker")
     hand_back: bool = Field(
-        default=True, description="Code that a task's tests find fault with goes to the code role, once, tool worker"
+        default=True, description="Code that a task's tests find fault with goes to the code role, once"
     )
     drafts: int = Field(default=8, ge=1, le=50, description="Drafts a task, draft worker")
     jobs: int = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 FENCE = re.compile(r"^(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n(?P<body>.*?)(?:^(?P=mark)[ \t]*$|\Z)", re.M | re.S)
 BACKTICKED = re.compile(r"`([A-Za-z_][\w-]*)`")
@@ -35,6 +36,15 @@ def is_whole(answer: str, path: str) -> bool:
         return bool(WRAPPED.match(answer))
     longest = max(FENCE.finditer(answer), key=lambda match: len(match["body"]), default=None)
     return longest is not None and longest[0].rstrip().endswith(f"\n{longest['mark']}")
+
+
+def without_echo(content: str, told: Iterable[str]) -> str:
+    """A file without the comments that only say again what the request told of how to write it."""
+    said = {" ".join(text.split()).strip(" .").lower() for text in told}
+    lines = content.splitlines(keepends=True)
+    return "".join(
+        line for line in lines if not (line.lstrip().startswith("#") and line.strip(" #.\n\t").lower() in said)
+    )
 
 
 def copied_from(example: str, content: str, known: set[str]) -> list[str]:

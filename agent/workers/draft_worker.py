@@ -14,17 +14,30 @@ from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
-from ..verifier.models import Fault
-from .answers import copied_from, file_from, is_whole
+from ..verifier.models import Fault, HandBack
+from .answers import copied_from, file_from, is_whole, without_echo
 from .compiled_outline import compiled_outlines
+from .draft_request import SCAFFOLD, columns_written, draft_prompt, one_example, opening_of, short
 from .extend import Extension, going_on, joined, more_tests
 from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
+from .mending import making, take_out
 from .opened import outputs_opened
-from .packet import LANGUAGES, Packet, gather, task_files_for, writes_of
+from .packet import Packet, gather, task_files_for, writes_of
 from .pages import facts_of
-from .redraw import Redraw, failed_tests, names_of_tests, one_function, plan_redraw, scenario_heads, task_head
+from .redraw import (
+    Redraw,
+    clause_heads,
+    failed_tests,
+    missing_names,
+    names_of_tests,
+    one_function,
+    plan_redraw,
+    scenario_heads,
+    task_head,
+    whole_tests,
+)
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
 from .wanted import artifacts_of, text_of
@@ -38,8 +51,7 @@ MAX_REDRAWS = 2
 """In a row; then a whole new draft, for the name of a test may be what is wrong."""
 PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
 """Stands for a test whose new body could not be read, so that it fails and no test is lost."""
-SCAFFOLD, COMPILES = "python_func(", "def compile_tasks("
-TEST_KINDS = ("python_func", "Compiler()")
+COMPILES = "def compile_tasks("
 
 RULES: dict[str, list[str]] = {
     "code": [
@@ -90,7 +102,7 @@ class DraftSession:
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
         self.copied: set[str] = set()
-        self.redraws = self.keeps = 0
+        self.redraws = self.keeps = self.wholes = 0
         self.since = time.monotonic()
         self.cut = False
 
@@ -102,6 +114,8 @@ class DraftSession:
     def attempt(self, number: int, feedback: Feedback | None) -> str:
         """Draft each file that the task names."""
         self.since = time.monotonic()
+        if self.job.handed:
+            return self.mend_code(self.job.handed, number)
         if feedback:
             self.hints += [short(line) for line in feedback.failures[:1]]
             self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
@@ -121,6 +135,14 @@ class DraftSession:
         if not written:
             raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
         return f"drafted {', '.join(written)}"
+
+    def mend_code(self, handed: HandBack, number: int) -> str:
+        """Draw the function again that the task's tests have found fault with, as the task says that made it."""
+        session = DraftSession(self.handle, making(self.job, handed))
+        session.hints = [short(handed.fault.does)]
+        path = take_out(self.job.worktree, handed)
+        session.draft("code", path, number)
+        return f"drafted {path} again"
 
     def kept(self, feedback: Feedback | None) -> set[str]:
         """The files that an earlier draft made and that stay while only its tests are drawn again."""
@@ -146,7 +168,8 @@ class DraftSession:
             # With its beginning given it needs no example, and can copy nothing from one; nor after it has.
             packet = packet.model_copy(update={"recipes": []})
         rules = COMPILED_RULES if role == "tests" and COMPILES in start else RULES[role]
-        prompt = draft_prompt(packet, target, [*rules, *self.facts(role, target, packet)], self.hints)
+        rules = [*rules, *self.facts(role, target, packet)]
+        prompt = draft_prompt(packet, target, rules, self.hints)
         extended = going_on(self.job, role, target, number) if self.prefills else None
         opening = opening_of(target, extended.head if extended else start)
         try:
@@ -158,6 +181,8 @@ class DraftSession:
             answer = self.ask(draft_prompt(packet, target, RULES[role], self.hints[-1:]), opening, target, number)
         content = file_from(answer, target)
         if self.cut and not is_whole(answer, target):
+            content = whole_tests(content, opening) if content and role == "tests" else None
+        if self.cut and not content:
             raise ToolFailure(
                 f"the answer for {target} was cut off by its length limit ({MAX_TOKENS} tokens): write a shorter file"
             )
@@ -165,6 +190,8 @@ class DraftSession:
             content = joined(extended, content)
         if content is None:
             raise ToolFailure(f"the answer holds no content for {target}")
+        if not target.endswith(".md"):
+            content = without_echo(content, rules)
         if role == "tests":
             copied = sorted(
                 names_of_tests(content) & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)}
@@ -196,23 +223,13 @@ class DraftSession:
         return ["\n```\n", "\n@", "\ndef "] if [item.kind for item in wanted] == ["component"] else None
 
     def redraw(self, target: str, number: int, feedback: Feedback | None) -> bool:
-        """Draw single tests: first one a scenario, later those that failed; False when a whole draft is due."""
-        if not self.prefills or self.redraws > MAX_REDRAWS:
+        """Draw single tests: one a scenario, later those that failed; False when a whole draft is due."""
+        if not self.prefills:
             return False
         start = skeleton(self.job, "tests", target)
-        packet = self.packet("tests", number, start)
-        plan: Redraw | None = None
-        if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
-            plan = Redraw(kept=start.removesuffix("def test_").rstrip() + "\n", heads=scenario_heads(packet.story))
-        elif number == 1 and pipelines_for(self.job):
-            extended = more_tests(self.job, target)
-            begun = (extended.head if extended and not extended.tail else start).removesuffix("def test_").rstrip()
-            if "compile" in begun:
-                stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
-                plan = Redraw(kept=f"{begun}\n", heads=task_head(self.job.task.title, stem))
-        elif feedback:
-            failed = failed_tests(feedback.failures, target)
-            plan = plan_redraw(self.last.get(target, ""), failed, self.redraws > 0) if failed else None
+        # The same request every time: its head says what a test is about, and the rows of an example would be copied.
+        packet = self.packet("tests", 1, start)
+        plan = self.tests_to_draw(target, number, feedback, start, packet)
         if plan is None:
             return False
         self.redraws += 1
@@ -226,6 +243,33 @@ class DraftSession:
             text = f"{text}\n\n{function or head + PENDING}"
         self.write("tests", target, text)
         return True
+
+    def tests_to_draw(
+        self, target: str, number: int, feedback: Feedback | None, start: str, packet: Packet
+    ) -> Redraw | None:
+        """What of a test file stays and which tests are drawn one by one; None when a whole draft is due."""
+        task, last = self.job.task, self.last.get(target, "")
+        extended = more_tests(self.job, target)
+        begun = (extended.head if extended and not extended.tail else start).removesuffix("def test_").rstrip() + "\n"
+        if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
+            return Redraw(kept=begun, heads=scenario_heads(packet.story))
+        if number == 1 and pipelines_for(self.job) and "compile" in begun:
+            stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
+            return Redraw(kept=begun, heads=task_head(task.title, stem))
+        plan: Redraw | None = None
+        if feedback and self.redraws <= MAX_REDRAWS:
+            failed = failed_tests(feedback.failures, target)
+            plan = plan_redraw(last, failed, self.redraws > 0) if failed else None
+            plan = plan or missing_names(last, feedback.failures, task.title)
+        if plan:
+            return plan
+        # Something else: by turns a test for each part of what the task says, and the whole file.
+        self.wholes += 1
+        heads = clause_heads(task.title, "tmp_path" if COMPILES in begun else "") if task.role == "tests" else {}
+        if self.wholes % 2 and heads and (SCAFFOLD in begun or COMPILES in begun):
+            self.redraws = 0
+            return Redraw(kept=begun, heads=heads)
+        return None
 
     def write(self, role: Role, target: str, content: str) -> None:
         """Put a drafted file into the worktree, mended where a tool can."""
@@ -306,58 +350,3 @@ class DraftSession:
             raise ToolFailure(f"the model refuses to answer: {why}")
         self.cut = finish_of(message) in ("length", "max_tokens", "MAX_TOKENS")
         return whole_answer(opening, str(message.text)) if prefill and opening else str(message.text)
-
-
-def columns_written(job: Job, packet: Packet) -> list[str]:
-    """The columns of what the components write that are only shown as signatures."""
-    shown = [file.path for file in packet.files if file.path.endswith(".py") and not file.whole]
-    sources = [(job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
-    return [fact for source in sources for fact in facts_of(source) if fact.startswith("The columns")]
-
-
-def one_example(packet: Packet, role: Role, number: int, start: str) -> Packet:
-    """A small model copies its example, its data too: the project's own test first, the cookbook's every other time."""
-    if role != "tests" or not packet.recipes:
-        return packet
-    if SCAFFOLD in start and number % 2:
-        plain = [file for file in packet.files if role_of_path(file.path) != "tests" or file.path in packet.task.files]
-        return packet.model_copy(update={"recipes": [], "files": plain})
-    own = [
-        file
-        for file in packet.files
-        if role_of_path(file.path) == "tests" and file.text and file.path not in packet.task.files
-    ]
-    # A test of a component is no example for a test of a pipeline, nor the other way round.
-    recipe = packet.recipes[0].text
-    alike = all((word in file.text) == (word in recipe) for file in own for word in TEST_KINDS)
-    if own and alike and number % 2:
-        return packet.model_copy(update={"recipes": []})
-    return packet.model_copy(update={"files": [file for file in packet.files if file not in own]})
-
-
-def draft_prompt(packet: Packet, target: str, rules: list[str], hints: list[str]) -> str:
-    """The request, what changes least first, so that a repeated request is read from the cache."""
-    values = {name: getattr(packet, name) for name in type(packet).model_fields}
-    return render("draft.md", target=target, rules=rules, hints=hints, **values)
-
-
-def opening_of(target: str, start: str) -> str:
-    """The start of the answer: a fence, except for Markdown, then the start of the file."""
-    if target.endswith(".md"):
-        return start
-    return f"```{LANGUAGES.get(Path(target).suffix, '')}\n{start}"
-
-
-def short(failure: str, limit: int = 240) -> str:
-    """A failure in one line: of a test its name and what pytest marks as the error, else all of it."""
-    lines = failure.splitlines()
-    errors = [line[1:].strip() for line in lines if line.startswith("E ") and line[1:].strip()]
-    name = lines[0].split(" ")[0].rsplit("::", 1)[-1] if lines else ""
-    wrong = [line[2:] for line in errors if line.startswith("- ")]
-    right = [line[2:] for line in errors if line.startswith("+ ")]
-    if wrong or right:
-        # pytest's diff of `assert written == expected`: minus is the expectation, plus is what there was.
-        text = f"{name}: expected {' / '.join(wrong) or 'less'}, but there was {' / '.join(right) or 'less'}"
-    else:
-        text = " ".join((f"{name}: {' '.join(errors[:4])}" if errors else failure).split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"

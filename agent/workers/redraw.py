@@ -13,8 +13,16 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from ..documents.models import Story
+from .wanted import without_refs
 
 FAILED = re.compile(r"^(?P<path>[^\s:]+\.py)::(?:\w+::)*(?P<name>test_\w+)(?:\[.*?\])? (?:failed|error)\b", re.M)
+UNNAMED = re.compile(r"^the task names `(?P<name>\w+)`, and no changed file does\b")
+PARTS = re.compile(r";\s|,\s(?:and\s)?|\.\s")
+OPEN = re.compile(r"(?:from|given|for|when|with|if|of)(?:\s+\S+){,2}$", re.I)
+LISTED = re.compile(r"(?:\S+\s+){1,3}and\s")
+"""The end of an enumeration: `…, b and c`."""
+GROUPED = re.compile(r"`[^`]*`|\"[^\"]*\"|\([^()]*\)|\[[^\[\]]*\]")
+MOST_CLAUSES = 8
 IDLE = re.compile(r"^(?P<path>[^\s:]+\.py): (?:\w+::)*(?P<name>test_\w+) asserts nothing", re.M)
 
 
@@ -90,10 +98,16 @@ def scenario_heads(story: Story) -> dict[str, str]:
     heads = {}
     for scenario in story.scenarios:
         name = f"test_{re.sub(r'[^a-z0-9]+', '_', story.key.lower())}_scenario_{scenario.number}"
-        said = " ".join(scenario.text.replace("**", "").replace("\\", "").replace('"""', "").split())
-        text = textwrap.wrap(said.rstrip('"') + ("" if said.endswith(".") else "."), 110)
-        heads[name] = "\n    ".join([f"def {name}():", f'"""{text[0]}', *text[1:]]) + '"""'
+        said = " ".join(scenario.text.replace("**", "").split())
+        heads[name] = head_of(name, said + ("" if said.endswith(".") else "."), "")
     return heads
+
+
+def head_of(name: str, said: str, arguments: str) -> str:
+    """The first lines of a test: its signature, and below it what it is to test."""
+    told = " ".join(said.replace("\\", "").replace('"""', "").split()).rstrip('"')
+    text = textwrap.wrap(told, 110, break_long_words=False)
+    return "\n    ".join([f"def {name}({arguments}):", f'"""{text[0]}', *text[1:]]) + '"""'
 
 
 def task_head(title: str, stem: str) -> dict[str, str]:
@@ -104,10 +118,90 @@ def task_head(title: str, stem: str) -> dict[str, str]:
         stem: What the test file is called after.
     """
     name = f"test_{re.sub(r'[^a-z0-9]+', '_', stem.lower()).strip('_')}_as_asked"
-    plain = re.sub(r"\s*\([^()]*\b[A-Z]{1,4}-?\d+\b[^()]*\)", "", title)
-    said = " ".join(plain.replace("\\", "").replace('"""', "").split()).rstrip('"')
-    text = textwrap.wrap(said, 110, break_long_words=False)
-    return {name: "\n    ".join([f"def {name}(tmp_path):", f'"""{text[0]}', *text[1:]]) + '"""'}
+    return {name: head_of(name, without_refs(title), "tmp_path")}
+
+
+def clauses_of(title: str) -> list[str]:
+    """What a tests task asks for, part by part: `Test x in y: a, b; c` gives a, b and c.
+
+    Colons and commas in brackets, quotes and backticks part nothing. One or two words belong to the part before, and
+    the start of a condition to the one after it.
+    """
+    said = without_refs(title)
+    blank = GROUPED.sub(lambda match: "_" * len(match.group()), said)
+    start = blank.find(": ") + 2
+    if start < 2:
+        return []
+    ends = [*((match.start(), match.end()) for match in PARTS.finditer(blank, start)), (len(said), len(said))]
+    parts: list[str] = []
+    for end, after in ends:
+        text = said[start:end].strip(" .")
+        start = after
+        if parts and (0 < len(text.split()) < 3 or OPEN.match(parts[-1]) or LISTED.match(text)):
+            parts[-1] = f"{parts[-1]}, {text}"
+        elif text:
+            parts.append(text)
+    return parts
+
+
+def clause_heads(title: str, arguments: str = "") -> dict[str, str]:
+    """A test to draw for each part of what a tests task says; empty where it is one part, or too many.
+
+    A small model that is to test five things at once forgets two of them.
+
+    Args:
+        title: What the task says.
+        arguments: What the tests take.
+    """
+    clauses = clauses_of(title)
+    return heads_of(clauses, arguments) if 1 < len(clauses) <= MOST_CLAUSES else {}
+
+
+def heads_of(clauses: list[str], arguments: str = "") -> dict[str, str]:
+    """Name of a test -> its signature with the clause below."""
+    heads: dict[str, str] = {}
+    for clause in clauses:
+        words = [word for word in re.findall(r"[a-z0-9]+", clause.lower()) if word not in ("the", "a", "an", "and")]
+        name = "test_" + "_".join(words[:6])
+        name = name if name not in heads else f"{name}_{len(heads) + 1}"
+        heads[name] = head_of(name, clause, arguments)
+    return heads
+
+
+def missing_names(source: str, failures: list[str], title: str) -> Redraw | None:
+    """All tests of a draft that leaves out names of the task, and one more for each part of the task with such a name.
+
+    Returns:
+        None when the draft was refused for anything else too, or the task says nothing of a name but the name.
+    """
+    found = [UNNAMED.match(failure) for failure in failures]
+    names = [match["name"] for match in found if match]
+    clauses = [clause for clause in clauses_of(title) if any(re.search(rf"\b{name}\b", clause) for name in names)]
+    if not names or len(names) < len(found) or not clauses:
+        return None
+    there = names_of_tests(source)
+    arguments = "tmp_path" if "(tmp_path)" in source else ""
+    heads = {name: head for name, head in heads_of(clauses, arguments).items() if name not in there}
+    return Redraw(kept=source.rstrip() + "\n", heads=heads) if heads and there else None
+
+
+def whole_tests(source: str, begun: str) -> str | None:
+    """A test file that was cut off, without the test it was cut off in; None where no whole one is new in it.
+
+    Args:
+        source: What there is of the file.
+        begun: What was there before.
+    """
+    lines = source.splitlines()
+    starts = [at for at, line in enumerate(lines) if re.match(r"(?:@|(?:async )?def |class )", line)]
+    for end in reversed(starts):
+        text = "\n".join(lines[:end]).rstrip() + "\n"
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError):
+            continue
+        return text if names_of_tests(text) - names_of_tests(begun) else None
+    return None
 
 
 def names_of_tests(source: str) -> set[str]:

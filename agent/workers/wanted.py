@@ -11,6 +11,7 @@ import re
 from pydantic import BaseModel
 
 from .job import Job
+from .typed import types_in, with_types
 
 SIGNATURE = re.compile(r"`(?P<name>[a-z_]\w*)(?P<rest>\([^`]*)`")
 NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
@@ -57,16 +58,20 @@ def text_of(job: Job) -> str:
 def wanted_functions(job: Job) -> list[Wanted]:
     """The components and pipelines whose whole signature the task gives, in its order.
 
-    A signature without the types of its parameters fixes too little and is left out.
+    A signature whose types are neither given nor certain fixes too little and is left out.
     """
     text = text_of(job)
+    known = types_in(job.worktree) if SIGNATURE.search(text) else {}
     found: dict[str, Wanted] = {}
     for match in SIGNATURE.finditer(text):
         kinds = re.findall(r"\b(component|pipeline)\b", text[: match.start()], re.I)
         inner, after = in_brackets(match["rest"])
         returns = re.fullmatch(r"\s*(?:(?:->|→)\s*(.+?))?\s*:?\s*", after)
-        head = head_of(match["name"], inner, returns.group(1) or "") if returns else ""
-        if kinds and head:
+        if not kinds or not returns:
+            continue
+        inner = with_types(inner, kinds[-1].lower(), text[match.end() :], known)
+        head = head_of(match["name"], inner, returns.group(1) or "")
+        if head:
             named = re.match(r"[\s,(]*(?:is )?(?:named|called) `([\w-]+)`", text[match.end() :])
             found.setdefault(
                 match["name"],
@@ -162,8 +167,14 @@ def in_brackets(text: str) -> tuple[str, str]:
     return "", text
 
 
+def without_refs(text: str) -> str:
+    """What a task says, without the brackets that only cite places: (FR-001; depends on T002)."""
+    return re.sub(r"\s*\([^()]*\b[A-Z]{1,4}-?\d+\b[^()]*\)", "", text)
+
+
 def sentences(text: str) -> list[str]:
     """What a task says after a signature: its sentences, without those that name files and without references."""
+    text = without_refs(text)
     said, start, depth, quoted = [], 0, 0, False
     for at, char in enumerate(text):
         quoted ^= char == "`"
@@ -175,7 +186,7 @@ def sentences(text: str) -> list[str]:
             said.append(" ".join(text[start : at + 1].split()).strip(" .;:-_,"))
             start, depth, quoted = at + 1, 0, False
     plain = [part for part in said if part and not NAMES_FILE.search(part) and not REFERS.match(part)]
-    return [part.replace("\\", "").replace('"""', "") for part in plain]
+    return [re.sub(r"^[Ii]t (?=\w+s )", "", part).replace("\\", "").replace('"""', "") for part in plain]
 
 
 def constants(job: Job) -> list[str]:

@@ -1,8 +1,9 @@
 """Repairs how the tasks of a drafted pipeline are wired, where the signatures of its components leave one way only.
 
 What is replaced would surely fail while the pipeline is compiled: `task.output` of a task with several outputs, an
-output that the task does not have, an output's bare name, a parameter with a URI where an artifact is meant. Where more
-than one output would fit, nothing is changed. What is removed, `task.output.path = …`, KFP takes and does nothing with.
+output that the task does not have, an output's bare name, a parameter with a URI where an artifact is meant, an output
+given as an argument, an argument under another name than the one that is lacking. Where more than one would fit,
+nothing is changed. What is removed, `task.output.path = …`, KFP takes and does nothing with.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
         source: A module with pipelines. One that does not parse comes back as it is.
         components: The components that it may call, by name.
     """
+    source = called_right(source, components)
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
@@ -78,6 +80,43 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
         indent = first[: len(first) - len(first.lstrip())]
         lines[line - 1 : line - 1] = [f"{indent}{text}\n".encode() for text in added]
     return b"".join(lines).decode()
+
+
+def called_right(source: str, components: Mapping[str, Signature]) -> str:
+    """The module with the arguments of its steps named as the components name them, where that is certain.
+
+    An argument that names an output is left out: KFP makes the outputs. One with an unknown name stands for the one
+    input that the call lacks.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    for call in ast.walk(tree):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in components):
+            continue
+        arguments = named_right(call, components[call.func.id])
+        if arguments != [(item.arg, item.value) for item in call.keywords] and call.end_lineno:
+            call.keywords = [ast.keyword(arg=name, value=value) for name, value in arguments]
+            lines = source.encode().splitlines(keepends=True)
+            before, after = lines[call.lineno - 1][: call.col_offset], lines[call.end_lineno - 1][call.end_col_offset :]
+            lines[call.lineno - 1 : call.end_lineno] = [before + ast.unparse(call).encode() + after]
+            return called_right(b"".join(lines).decode(), components)
+    return source
+
+
+def named_right(call: ast.Call, signature: Signature) -> list[tuple[str | None, ast.expr]]:
+    """The keyword arguments of a step as they are meant."""
+    arguments = [(item.arg, item.value) for item in call.keywords]
+    if call.args or any(name is None for name, _ in arguments):
+        return arguments
+    arguments = [item for item in arguments if item[0] not in signature.outputs or item[0] in signature.takes]
+    unknown = [name for name, _ in arguments if name not in signature.takes]
+    given = {name for name, _ in arguments}
+    lacking = [name for name in signature.takes if name not in given and name not in signature.defaults]
+    if len(unknown) == len(lacking) == 1:
+        arguments = [(lacking[0] if name == unknown[0] else name, value) for name, value in arguments]
+    return arguments
 
 
 def is_lost(node: ast.stmt, tasks: Mapping[str, Outputs]) -> bool:

@@ -23,8 +23,9 @@ from .turns import may_be_company
 class TaskState(TypedDict, total=False):
     """What a checkpoint keeps of a task; big texts stay in files.
 
-    The last five are about handing back (`handback`): the claim of the last attempt, the tests that the code role has
-    now, whether it had them, how many attempts it made, and what came of it.
+    The last six are about handing back (`handback`): the claim of the last attempt, the tests that the code role has
+    now, whether it had them, how many attempts it made, what came of it, and the file that drafts of the tests broke
+    down in.
     """
 
     attempt: int
@@ -45,6 +46,7 @@ class TaskState(TypedDict, total=False):
     once: bool
     mendings: int
     reply: str
+    broke: str
 
 
 def ask(

@@ -16,6 +16,8 @@ from ..events import HandedBack
 from ..planner.models import PlannedTask
 from ..planner.paths import may_write, roles_of, writable_for
 from ..verifier.claims import demands, groundless, path_of, with_code
+from ..verifier.context import GateContext
+from ..verifier.crashes import crash
 from ..verifier.models import Fault, HandBack, Mended, Verdict
 from ..workers.job import Feedback
 from .attempts import TaskState, ask
@@ -50,10 +52,12 @@ def offered(lane: Lane, task: PlannedTask, state: TaskState, verdict: Verdict | 
     """Look at the claim of an attempt: what the code role gets, or why it does not. Both empty without a claim."""
     run = lane.run
     roles = roles_of(task)
-    if not state.get("fault") or not verdict or not run.settings.hand_back or "tests" not in roles or "code" in roles:
+    if not verdict or not run.settings.hand_back or "tests" not in roles or "code" in roles:
         return None, ""
-    fault = Fault.model_validate(state["fault"])
     context = lane.context(task, state["base"])
+    fault = Fault.model_validate(state["fault"]) if state.get("fault") else seen_twice(lane, context, verdict, state)
+    if fault is None:
+        return None, ""
     why = groundless(context, verdict, fault) or ("it was handed to the code role before" if state.get("once") else "")
     run.emit(HandedBack(task=task.id, attempt=state["attempt"], fault=fault.model_dump(mode="json"), refused=why))
     if why:
@@ -66,6 +70,17 @@ def offered(lane: Lane, task: PlannedTask, state: TaskState, verdict: Verdict | 
         attempt=state["attempt"],
     )
     return handed, ""
+
+
+def seen_twice(lane: Lane, context: GateContext, verdict: Verdict, state: TaskState) -> Fault | None:
+    """What two drafts of the tests in a row have broken down in: a worker that only drafts cannot say it itself."""
+    if not lane.run.worker.fresh_tree:
+        return None
+    found, before = crash(context), state.get("broke", "")
+    state["broke"] = found.file if found else ""
+    if found is None or found.file != before or state.get("once") or groundless(context, verdict, found):
+        return None
+    return found
 
 
 def mend(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:

@@ -285,3 +285,52 @@ def test_the_budget_of_the_task_counts_for_the_code_role_too(shop: Runs, monkeyp
     assert last.over_budget and "budget of model calls is used up" in last.why and "handed to the code role" in last.why
     record = next((here.root / ".kfpilot/runs").iterdir())
     assert "shop/double.py" not in (record / last.patch).read_text()
+
+
+CRASHES = "def double(price):\n    return price.twice\n"
+MADE = "- [x] T001 [US1] Create `double(price)` in shop/double.py (FR-001)\n"
+SECOND = TEST.replace("def test_double", "def test_doubled")
+
+
+def fenced(text: str) -> str:
+    return f"```python\n{text}```"
+
+
+@pytest.fixture
+def drafted(shop: Runs, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    """The same with a model that only drafts whole files, and so claims nothing."""
+    monkeypatch.setenv("KFPILOT_WORKER", "draft")
+    monkeypatch.setenv("KFPILOT_DRAFTS", "3")
+    return lambda double, **files: shop(double, MADE + TASK, **files)
+
+
+def test_code_that_two_drafts_of_the_tests_break_down_in_is_drafted_again(drafted: Runs) -> None:
+    here = drafted(CRASHES)
+    assert here.run(fenced(TEST), fenced(SECOND), fenced(RIGHT)) == 0
+    assert here.model.left == 0 and here.outcomes() == {"T002": "verified"} and here.ticks() == "xx"
+    (told,) = [event.fault for event in here.events if event.type == "handed-back"]
+    assert told["file"] == "shop/double.py" and told["function"] == "double" and told["by"] == "T001"
+    assert told["does"].startswith("its line `return price.twice` ends with AttributeError: 'int' object has no")
+    # The request is that of the task which made the code, with what went wrong.
+    asked = str(here.model.sent[2][-1].content)
+    assert "Task: Create `double(price)`" in asked and "Write the complete file shop/double.py." in asked
+    assert "ends with AttributeError" in asked
+    assert here.git("show", f"{here.branch}:tests/test_double.py") == SECOND
+    assert here.git("show", f"{here.branch}:shop/double.py") == RIGHT
+    assert end(here).mended == ["shop/double.py"] and end(here).attempts == 3
+
+
+def test_what_the_new_draft_of_the_code_does_not_mend_is_the_authors_again(drafted: Runs) -> None:
+    here = drafted(CRASHES)
+    worse = CRASHES.replace("twice", "doubled")
+    drafts = [TEST, SECOND, worse, CRASHES.replace("twice", "two"), TEST]
+    assert here.run(*map(fenced, drafts)) == 1
+    assert here.model.left == 0 and here.outcomes() == {"T002": "failed"}
+    assert "did not mend it" in end(here).why
+    assert here.git("branch", "--list", here.branch) == "" or here.ticks() == "x "
+
+
+def test_drafts_of_tests_that_only_assert_something_else_hand_nothing_back(drafted: Runs) -> None:
+    here = drafted(WRONG)
+    assert here.run(fenced(TEST), fenced(SECOND), fenced(TEST)) == 1
+    assert told(here) == {} and here.outcomes() == {"T002": "failed"}

@@ -1,4 +1,4 @@
-from kfpilot.agent.workers.answers import copied_from, file_from
+from kfpilot.agent.workers.answers import copied_from, file_from, without_echo
 
 
 def test_the_longest_block_is_the_file():
@@ -58,3 +58,12 @@ def test_phrases_and_names_of_the_example_are_found_and_its_form_is_not():
 
 def test_what_the_repository_knows_is_its_own():
     assert copied_from(EXAMPLE, "# Orders\n\nIt keeps orders over `minimum`.\n", {"minimum"}) == []
+
+
+def test_comments_that_repeat_the_request_are_no_part_of_the_file():
+    told = ["Keep every line that is there; add what the task asks.", "Use only paths that exist."]
+    text = (
+        "x = 1\n    # Keep every line that is there; add what the task asks.\n# use only paths that exist\n# why: y\n"
+    )
+    assert without_echo(text, told) == "x = 1\n# why: y\n"
+    assert without_echo(text, told[1:]) == text.replace("# use only paths that exist\n", "")

@@ -1,6 +1,16 @@
 """Tests drawn again one by one: what passed stays to the letter, no name is lost."""
 
-from kfpilot.agent.workers.redraw import failed_tests, names_of_tests, one_function, plan_redraw, task_head
+from kfpilot.agent.workers.redraw import (
+    clause_heads,
+    clauses_of,
+    failed_tests,
+    missing_names,
+    names_of_tests,
+    one_function,
+    plan_redraw,
+    task_head,
+    whole_tests,
+)
 
 DRAFT = """import pytest
 
@@ -73,3 +83,59 @@ def test_one_test_is_drawn_for_all_that_a_task_says():
 
 def test_the_tests_of_a_text_are_found_also_where_it_is_cut_off():
     assert names_of_tests(DRAFT + "\n\ndef test_last(") == {"test_keeps", "test_drops", "test_is_empty", "test_last"}
+
+
+ASKED = (
+    "Add `tests/test_tide.py` for `tide.python_func` (columns: a, b): the four states, negative offset; from one dry, "
+    "one wet row it keeps the wet one, offset at the limit is `fair` (1.25, not 1.3), zero raises `ValueError` (FR-002)"
+)
+
+
+def test_what_a_task_asks_for_is_parted_at_its_commas_outside_of_brackets():
+    assert clauses_of(ASKED) == [
+        "the four states, negative offset",
+        "from one dry, one wet row it keeps the wet one",
+        "offset at the limit is `fair` (1.25, not 1.3)",
+        "zero raises `ValueError`",
+    ]
+    assert clauses_of("Test that the pipeline compiles, and `a: b, c` stays as it is") == []
+
+
+def test_each_part_of_a_task_gets_a_test():
+    heads = clause_heads(ASKED, "tmp_path")
+    assert list(heads) == [
+        "test_four_states_negative_offset",
+        "test_from_one_dry_one_wet_row",
+        "test_offset_at_limit_is_fair_1",
+        "test_zero_raises_valueerror",
+    ]
+    compile("\n".join(heads.values()), "test_tide.py", "exec")
+    assert heads["test_zero_raises_valueerror"] == (
+        'def test_zero_raises_valueerror(tmp_path):\n    """zero raises `ValueError`"""'
+    )
+    assert clause_heads("Test `a`: it keeps the wet rows") == {}
+
+
+def test_two_parts_that_begin_alike_are_two_tests():
+    heads = clause_heads("Test `a`: the wet rows stay as they are now, the wet rows stay as they are here")
+    assert list(heads) == ["test_wet_rows_stay_as_they_are", "test_wet_rows_stay_as_they_are_2"]
+
+
+def test_a_draft_that_leaves_out_a_name_gets_the_test_that_speaks_of_it():
+    failure = "the task names `{}`, and no changed file does: write it where the task says"
+    plan = missing_names(DRAFT, [failure.format("fair")], ASKED)
+    assert plan.kept == DRAFT
+    assert plan.heads == {
+        "test_offset_at_limit_is_fair_1": "def test_offset_at_limit_is_fair_1():\n"
+        '    """offset at the limit is `fair` (1.25, not 1.3)"""'
+    }
+    assert missing_names(DRAFT, [failure.format("tide")], ASKED) is None
+    assert missing_names(DRAFT, [failure.format("fair"), "anything else"], ASKED) is None
+    assert missing_names("", [failure.format("fair")], ASKED) is None
+
+
+def test_a_file_that_was_cut_off_keeps_its_whole_tests():
+    cut = DRAFT + '\n\n@pytest.mark.skipif(False, reason="x")\ndef test_last():\n    assert run("'
+    assert whole_tests(cut, "") == DRAFT
+    assert whole_tests(cut, DRAFT) is None
+    assert whole_tests('def test_only():\n    assert "', "") is None

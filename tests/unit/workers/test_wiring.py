@@ -108,3 +108,30 @@ def night(uri: str, day: str):
 )
 def test_anything_else_stays_as_it_is(text: str) -> None:
     assert wired(text, COMPONENTS) == text
+
+
+def test_an_output_that_is_given_as_an_argument_is_left_out() -> None:
+    text = body("""\
+        first = clean(
+            rows=cleaned.outputs["cleaned"],
+            cleaned=night_rows,
+        )
+        pages = weigh(page=first.output, rows=first.outputs["cleaned"], limit=2.0).set_retry(1)
+        """)
+    assert wired(text, COMPONENTS) == body("""\
+        first = clean(rows=cleaned.outputs['cleaned'])
+        pages = weigh(rows=first.outputs['cleaned'], limit=2.0).set_retry(1)
+        """)
+
+
+def test_the_one_argument_with_an_unknown_name_is_the_one_that_is_lacking() -> None:
+    text = body("""\
+        first = clean(uri=uri)
+        told = tell(page=first.output, number=3)
+        """)
+    assert wired(text, COMPONENTS) == body("""\
+        first = clean(rows=source.output)
+        told = tell(page=first.output, many=3)
+        """)
+    unclear = body("first = tell(number=3, text=4)\n")
+    assert wired(unclear, COMPONENTS) == unclear

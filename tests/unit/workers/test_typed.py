@@ -1,0 +1,60 @@
+"""Types that a signature is given without, where the task or the repository leaves no doubt."""
+
+from pathlib import Path
+
+import pytest
+from kfpilot.agent.workers.typed import types_in, with_types
+
+TEXT = (
+    "in steps/clean.py: it reads the CSV `rows` and writes to `kept` those above `limit`, "
+    "logs to `metrics` how many, and writes the Markdown page `page`"
+)
+
+
+def test_what_a_task_says_of_artifacts_and_defaults_of_parameters_is_their_type() -> None:
+    assert with_types("rows, kept, metrics, limit=1.5, day='monday', strict=True", "component", TEXT, {}) == (
+        "rows: dsl.Input[dsl.Dataset], kept: dsl.Output[dsl.Dataset], metrics: dsl.Output[dsl.Metrics], "
+        "limit: float=1.5, day: str='monday', strict: bool=True"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("page", "it writes to `page` a Markdown table", "dsl.Output[dsl.Markdown]"),
+        ("page", "it saves to `page`, as HTML, what it found", "dsl.Output[dsl.HTML]"),
+        ("model", "it trains and saves the model to `model`", "dsl.Output[dsl.Model]"),
+        ("rows", "it takes the JSON Lines file `rows`", "dsl.Input[dsl.Dataset]"),
+        ("rows", "it reads `rows` and writes to `rows`", ""),
+        ("rows", "it counts `rows`", ""),
+        ("rows", "it reads the config. `rows` is a table", ""),
+    ],
+)
+def test_an_artifact_that_is_read_or_written_is_an_input_or_an_output(name: str, text: str, kind: str) -> None:
+    assert with_types(name, "component", text, {}) == (f"{name}: {kind}" if kind else name)
+
+
+def test_one_parameter_without_a_type_leaves_all_as_they_are() -> None:
+    assert with_types("rows, depth, limit=1.5", "component", TEXT, {}) == "rows, depth, limit=1.5"
+    assert with_types("rows, depth", "component", TEXT, {"depth": "int"}) == "rows: dsl.Input[dsl.Dataset], depth: int"
+    assert with_types("rows, (", "component", TEXT, {}) == "rows, ("
+
+
+def test_a_pipeline_takes_texts_for_uris_and_no_artifacts() -> None:
+    assert with_types("export_uri, day", "pipeline", TEXT, {"day": "str"}) == "export_uri: str, day: str"
+    assert with_types("rows", "pipeline", TEXT, {}) == "rows"
+
+
+def test_types_that_are_given_stay() -> None:
+    assert (
+        with_types("rows: Input[Model], n=None", "component", TEXT, {"n": "int"}) == "rows: Input[Model], n: int=None"
+    )
+
+
+def test_a_parameter_of_two_types_in_the_repository_has_none(tmp_path: Path) -> None:
+    (tmp_path / "steps.py").write_text(
+        "from kfp import dsl\n\n\n@dsl.component\ndef one(day: str, n: int, rows: dsl.Input[dsl.Dataset]): ...\n\n\n"
+        "@dsl.pipeline\ndef two(day: str, n: float): ...\n\n\ndef three(day: int, m: int): ...\n"
+    )
+    (tmp_path / "broken.py").write_text("def (")
+    assert types_in(tmp_path) == {"day": "str"}
