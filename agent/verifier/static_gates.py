@@ -17,6 +17,7 @@ from ..planner.classify import left_alone, written_files
 from ..planner.paths import own_files, writable_for
 from .asked import asked_parameters, asked_signature, functions_of, parameters_of
 from .asked_settings import asked_settings, has_setting
+from .asked_values import asked_values, uses, without_docstrings
 from .context import GateContext
 from .honest import tampered, weakened
 from .models import GateResult
@@ -122,11 +123,28 @@ def missing_symbols(ctx: GateContext) -> list[str]:
     symbols = [symbol.removesuffix("()") for symbol in document_task(ctx).symbols]
     words: set[str] = set()
     for path in ctx.present:
-        words |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", ctx.read(path))) | {Path(path).stem}
-    return [
+        # A test that only says a name in its docstring does not use it.
+        text = (
+            without_docstrings(ctx.read(path)) if ctx.task.role == "tests" and path.endswith(".py") else ctx.read(path)
+        )
+        words |= set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", text)) | {Path(path).stem}
+    return missing_values(ctx) + [
         f"the task names `{name}`, and no changed file does: write it where the task says"
         for name in symbols
         if ctx.present and WORD.match(name) and name not in words
+    ]
+
+
+def missing_values(ctx: GateContext) -> list[str]:
+    """Values that a tests task gives to parameters (`with status="refunded"`) and that no changed file has."""
+    if ctx.task.role != "tests" or not ctx.present:
+        return []
+    texts = [without_docstrings(ctx.read(path)) if path.endswith(".py") else ctx.read(path) for path in ctx.present]
+    task = document_task(ctx)
+    return [
+        f"the task names `{told}`, and no changed file has that value: test it as the task says"
+        for told, value in asked_values("\n".join([task.title, *task.details])).items()
+        if not any(uses(value, text) for text in texts)
     ]
 
 

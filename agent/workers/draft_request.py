@@ -16,8 +16,9 @@ TEST_KINDS = ("python_func", "Compiler()")
 
 
 def columns_written(job: Job, packet: Packet) -> list[str]:
-    """The columns of what the components write that are only shown as signatures."""
-    shown = [file.path for file in packet.files if file.path.endswith(".py") and not file.whole]
+    """The columns of what the components write that the request shows and the task does not change."""
+    own = packet.task.files
+    shown = [file.path for file in packet.files if file.path.endswith(".py") and file.text and file.path not in own]
     sources = [(job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
     return [fact for source in sources for fact in facts_of(source) if fact.startswith("The columns")]
 

@@ -14,6 +14,7 @@ from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
+from ..verifier.asked_values import without_docstrings
 from ..verifier.models import Fault, HandBack
 from .answers import copied_from, file_from, is_whole, without_echo
 from .compiled_outline import compiled_outlines
@@ -38,9 +39,10 @@ from .redraw import (
     task_head,
     whole_tests,
 )
+from .scaffold import components_of
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
-from .wanted import artifacts_of, text_of
+from .wanted import SPEAKS_JSON, artifacts_of, text_of
 from .wiring import known_components, wired
 
 TEMPERATURES = (0.2, 0.5, 0.7, 0.9)
@@ -192,6 +194,9 @@ class DraftSession:
             raise ToolFailure(f"the answer holds no content for {target}")
         if not target.endswith(".md"):
             content = without_echo(content, rules)
+        told = role == "code" and SPEAKS_JSON.search(text_of(self.job)) and components_of(content)
+        if told and "json" not in without_docstrings(content).lower():
+            raise ToolFailure("the task speaks of JSON and the draft reads and writes none: use json.loads, json.dumps")
         if role == "tests":
             copied = sorted(
                 names_of_tests(content) & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)}
@@ -295,7 +300,9 @@ class DraftSession:
             errors = dict.fromkeys(re.findall(r"\b[A-Z]\w+(?:Error|Exception)\b", text_of(self.job)))
             facts += [f"One test is: with pytest.raises({error})." for error in errors]
         if role == "code":
-            facts += [fact for wanted in wanted_in(self.job, target) for fact in artifacts_of(wanted)]
+            facts += [
+                fact for wanted in wanted_in(self.job, target) for fact in artifacts_of(wanted, text_of(self.job))
+            ]
         if (self.job.worktree / target).is_file():
             return [*facts, "Keep every line that is there; add what the task asks."]
         return facts

@@ -16,7 +16,7 @@ from ..documents.models import Story
 from .wanted import without_refs
 
 FAILED = re.compile(r"^(?P<path>[^\s:]+\.py)::(?:\w+::)*(?P<name>test_\w+)(?:\[.*?\])? (?:failed|error)\b", re.M)
-UNNAMED = re.compile(r"^the task names `(?P<name>\w+)`, and no changed file does\b")
+UNNAMED = re.compile(r"^the task names `(?P<name>[^`]+)`, and no changed file (?:does|has that value)\b")
 PARTS = re.compile(r";\s|,\s(?:and\s)?|\.\s")
 OPEN = re.compile(r"(?:from|given|for|when|with|if|of)(?:\s+\S+){,2}$", re.I)
 LISTED = re.compile(r"(?:\S+\s+){1,3}and\s")
@@ -176,13 +176,18 @@ def missing_names(source: str, failures: list[str], title: str) -> Redraw | None
     """
     found = [UNNAMED.match(failure) for failure in failures]
     names = [match["name"] for match in found if match]
-    clauses = [clause for clause in clauses_of(title) if any(re.search(rf"\b{name}\b", clause) for name in names)]
+    clauses = [clause for clause in clauses_of(title) if any(named(name, clause) for name in names)]
     if not names or len(names) < len(found) or not clauses:
         return None
     there = names_of_tests(source)
     arguments = "tmp_path" if "(tmp_path)" in source else ""
     heads = {name: head for name, head in heads_of(clauses, arguments).items() if name not in there}
     return Redraw(kept=source.rstrip() + "\n", heads=heads) if heads and there else None
+
+
+def named(name: str, clause: str) -> bool:
+    """Whether a part of a task has a name or a `name=value`, and not as part of another word."""
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", clause))
 
 
 def whole_tests(source: str, begun: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 
 ARTIFACT = re.compile(r"^(?:\w+\.)*(Input|Output)\[(?:\w+\.)*(\w+)\]$")
 LISTED = re.compile(r"^(?:\w+\.)*Input\[(?:\w+\.)*[Ll]ist\[((?:\w+\.)*\w+)\]\]$")
@@ -26,6 +27,7 @@ class Signature:
         columns: Names the body looks up in brackets (`row["status"]`), in order.
         reads: Input -> those it looks up while that file is open.
         json: Whether it reads JSON.
+        lines: Whether it reads JSON Lines, one object in each.
     """
 
     def __init__(self, node: ast.FunctionDef) -> None:
@@ -33,6 +35,7 @@ class Signature:
         self.columns = columns_of(node)
         self.reads = {name: read for name in parameters_of(node) if (read := read_from(node, name))}
         self.json = any(isinstance(item, ast.Name) and item.id == "json" for item in ast.walk(node))
+        self.lines = self.json and reads_lines(node)
         self.lists: list[str] = []
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
@@ -92,6 +95,14 @@ def read_from(node: ast.FunctionDef, name: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def reads_lines(node: ast.FunctionDef) -> bool:
+    """Whether a function reads JSON from each line of a file."""
+    loops = [item for item in ast.walk(node) if isinstance(item, ast.For | ast.comprehension)]
+    names = {item.target.id for item in loops if isinstance(item.target, ast.Name)}
+    calls = [item for item in ast.walk(node) if isinstance(item, ast.Call) and ast.unparse(item.func) == "json.loads"]
+    return any(name.id in names for call in calls for name in ast.walk(call) if isinstance(name, ast.Name))
+
+
 def columns_of(node: ast.AST) -> list[str]:
     """The string keys a function reads with `name["key"]`: for rows of a table, its columns."""
     reads = [
@@ -143,12 +154,16 @@ def find_component(source: str, name: str) -> Signature | None:
     return next((signature for signature in components_of(source) if signature.name == name), None)
 
 
-def run_helper(signature: Signature) -> str:
+def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = None) -> str:
     """A test helper `run` that calls the component in a folder of its own; empty when the signature does not fix it.
 
     Each input artifact is a text, in the order of the signature; a list of artifacts is a list of texts. The helper
     gives what there is of output texts, logged metrics and the returned value: one of them alone, several as a tuple.
     Plain parameters go through by name. It needs no fixture, so a test is one line.
+
+    Args:
+        signature: The component.
+        headers: Input -> all columns of the table that it gets, where that is known.
     """
     if not signature.plain or not signature.inputs or not signature.outputs:
         return ""
@@ -157,7 +172,11 @@ def run_helper(signature: Signature) -> str:
     if single and not signature.lists:
         texts = dict.fromkeys(signature.inputs, "text")
     head = [*texts.values()] + (["**parameters"] if signature.parameters else [])
-    lines = [f"def run({', '.join(head)}):", *told_of(signature, texts), "    with TemporaryDirectory() as folder:"]
+    lines = [
+        f"def run({', '.join(head)}):",
+        *told_of(signature, texts, headers or {}),
+        "    with TemporaryDirectory() as folder:",
+    ]
     for name, kind in [*signature.inputs.items(), *signature.outputs.items()]:
         if name in signature.lists:
             made = f'dsl.{kind}(name="{name}", uri=f"{{folder}}/{name}-{{number}}")'
@@ -187,18 +206,23 @@ def gives(signature: Signature) -> list[str]:
     return [*parts, *(["returned"] if signature.returns else [])]
 
 
-def told_of(signature: Signature, texts: dict[str, str]) -> list[str]:
+def told_of(signature: Signature, texts: dict[str, str], headers: Mapping[str, list[str]]) -> list[str]:
     """The helper's docstring: what the texts are, and what it gives if that is more than one thing."""
     parts = []
     if len(texts) == 1 and not signature.lists and signature.columns and not signature.json:
-        sample = ",".join(signature.columns)
+        sample = ",".join(whole_header(signature.columns, headers.get(next(iter(texts)), [])))
         parts.append(f"Runs {signature.name} on a CSV text; its first line is the header, such as {sample}.")
+    elif len(texts) == 1 and not signature.lists and signature.columns and signature.lines:
+        sample = ", ".join(signature.columns)
+        parts.append(f"Runs {signature.name} on JSON Lines; each line is an object with {sample}.")
     else:
         for name, columns in signature.reads.items():
             if name in texts and signature.json:
-                parts.append(f"{texts[name]}: JSON with the keys {', '.join(columns)}.")
+                form = "JSON Lines, each an object" if signature.lines else "JSON"
+                parts.append(f"{texts[name]}: {form} with the keys {', '.join(columns)}.")
             elif name in texts:
-                parts.append(f"{texts[name]}: CSV, its first line is the header {','.join(columns)}.")
+                header = ",".join(whole_header(columns, headers.get(name, [])))
+                parts.append(f"{texts[name]}: CSV, its first line is the header {header}.")
     if len(gives(signature)) > 1:
         kinds = [
             f"{name} as a dict" if kind == "Metrics" else f"text of {name}" for name, kind in signature.outputs.items()
@@ -209,6 +233,11 @@ def told_of(signature: Signature, texts: dict[str, str]) -> list[str]:
     if not parts:
         return []
     return [f'    """{parts[0]}"""'] if len(parts) == 1 else ['    """' + "\n    ".join(parts), '    """']
+
+
+def whole_header(read: list[str], written: list[str]) -> list[str]:
+    """The columns of a table: those that are written to it, if the ones that are read are among them."""
+    return written if set(read) <= set(written) else read
 
 
 def compile_helper(pipeline: str, whole: bool = False) -> str:

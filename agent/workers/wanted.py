@@ -18,6 +18,8 @@ NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
 NAMES_FILE = re.compile(r"[\w-]+(?:/[\w-]+)+\.\w+|\b[\w-]+\.(?:py|md|ya?ml|toml|json)\b")
 REFERS = re.compile(r"[\d., ]+$|requirements?\b|refs?\b|depends\b|named `|called `", re.I)
 ARTIFACT = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[(?:dsl\.)?((?:[Ll]ist\[)?\w+)\]")
+JSON_LINES = re.compile(r"\bJSON[ -]?Lines?\b|\bJSONL\b|\bNDJSON\b", re.I)
+SPEAKS_JSON = re.compile(r"\bJSON\b|\bJSONL\b|\bNDJSON\b", re.I)
 CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
 FROM_KFP = (
     *("Artifact", "Dataset", "Model", "Metrics", "ClassificationMetrics", "SlicedClassificationMetrics"),
@@ -135,8 +137,13 @@ def imports_for(head: str) -> list[str]:
     return [line for line in lines if not line.endswith("import ")]
 
 
-def artifacts_of(wanted: Wanted) -> list[str]:
-    """How the artifacts of a component are read and written, one sentence each way."""
+def artifacts_of(wanted: Wanted, text: str = "") -> list[str]:
+    """How the artifacts of a component are read and written, one sentence each way.
+
+    Args:
+        wanted: The component.
+        text: What its task says, of which formats there are.
+    """
     reads, writes = [], []
     for name, way, kind in ARTIFACT.findall(wanted.head):
         if way == "Input":
@@ -148,7 +155,9 @@ def artifacts_of(wanted: Wanted) -> list[str]:
         else:
             writes.append(f'`{name}` with open({name}.path, "w")')
     told = [f"Read {', '.join(reads)}."] if reads else []
-    return [*told, *([f"Write {', '.join(filter(None, writes))}."] if any(writes) else [])]
+    told += [f"Write {', '.join(filter(None, writes))}."] if any(writes) else []
+    each = "JSON Lines are read with json.loads(line) for each line, and written with json.dumps(record) and a newline."
+    return [*told, each] if JSON_LINES.search(text) else told
 
 
 def fields_of(wanted: Wanted) -> list[str]:

@@ -216,6 +216,17 @@ def test_groups_and_sorts(module: Callable[[str], ModuleType], tmp_path: Path) -
     assert (tmp_path / "out.csv").read_text() == "station,readings,average\nnorth,1,1.00\nsouth,2,20.50\n"
 
 
+def test_keeps_records_of_json_lines(module: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    from kfp import dsl
+
+    (tmp_path / "in.jsonl").write_text('{"kind": "alarm", "value": 1}\n{"kind": "note", "value": 2}\n\n')
+    kept = dsl.Dataset(name="kept", uri=str(tmp_path / "out.jsonl"))
+    module("json-lines-component").keep_kind.python_func(
+        events=dsl.Dataset(name="events", uri=str(tmp_path / "in.jsonl")), kept=kept
+    )
+    assert (tmp_path / "out.jsonl").read_text() == '{"kind": "alarm", "value": 1}\n'
+
+
 def test_returns_several_values(module: Callable[[str], ModuleType], tmp_path: Path) -> None:
     from kfp import dsl
 

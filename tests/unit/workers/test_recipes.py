@@ -36,6 +36,12 @@ def test_every_role_has_a_recipe() -> None:
             "filter-component",
         ),
         (
+            "Create `pick_errors(log, errors)` in steps/pick_errors.py: it reads the JSON Lines `log` and keeps errors",
+            "code",
+            ["steps/pick_errors.py"],
+            "json-lines-component",
+        ),
+        (
             "Add component `revenue_per_region` that sums the amount for each region and writes one row each",
             "code",
             ["components/revenue_per_region.py"],

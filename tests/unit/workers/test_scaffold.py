@@ -137,3 +137,33 @@ def test_a_page_begins_with_what_the_code_says():
 def test_the_columns_a_component_writes_are_a_fact():
     source = '@dsl.component\ndef table(rows: dsl.Input[dsl.Dataset]):\n    write(["customer", "total"])\n'
     assert facts_of(source) == ["The columns that `table` writes: `customer`, `total`."]
+
+
+READ = """@dsl.component
+def pick(rows: Input[Dataset], kept: Output[Dataset]):
+    import csv
+    with open(rows.path) as source:
+        wanted = [row for row in csv.DictReader(source) if row["state"] == "on"]
+"""
+
+
+def test_the_helper_tells_the_whole_header_where_it_is_known():
+    pick = find_component(READ, "pick")
+    assert "is the header, such as state." in run_helper(pick)
+    assert "is the header, such as id,state,day." in run_helper(pick, {"rows": ["id", "state", "day"]})
+    assert "is the header, such as state." in run_helper(pick, {"rows": ["id", "day"]})
+
+
+def test_the_helper_tells_of_json_lines():
+    whole = READ.replace("csv.DictReader(source)", "json.load(source)").replace("import csv", "import json")
+    assert find_component(whole, "pick").lines is False
+    loop = """@dsl.component
+def pick(rows: Input[Dataset], kept: Output[Dataset]):
+    import json
+    with open(rows.path) as source:
+        for line in source:
+            row = json.loads(line)
+            print(row["state"])
+"""
+    assert find_component(loop, "pick").lines is True
+    assert "Runs pick on JSON Lines; each line is an object with state." in run_helper(find_component(loop, "pick"))

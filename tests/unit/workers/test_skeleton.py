@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from kfpilot.agent.workers import skeleton
 from kfpilot.agent.workers.job import Job
-from kfpilot.agent.workers.skeleton import code_start
 
 HEAD = "from kfp import dsl\n\nfrom flows.read_parcels import read_parcels\n"
 
@@ -17,19 +17,33 @@ def job_with(job_of: Callable[[str], Job], title: str) -> Job:
 def test_a_pipeline_begins_with_the_imports_of_the_components_its_task_names(job_of: Callable[[str], Job]) -> None:
     job = job_with(job_of, "Write the pipeline `night_flow` in flows/night_flow.py: runs `read_parcels`")
     start = HEAD + '\n\n@dsl.pipeline(name="night-flow")\ndef night_flow('
-    assert code_start(job, "flows/night_flow.py") == start
+    assert skeleton.code_start(job, "flows/night_flow.py") == start
 
 
 def test_a_pipeline_whose_function_is_not_named_begins_with_the_imports_alone(job_of: Callable[[str], Job]) -> None:
     job = job_with(job_of, "Write a pipeline in flows/night_flow.py that runs `read_parcels`")
-    assert code_start(job, "flows/night_flow.py") == HEAD
+    assert skeleton.code_start(job, "flows/night_flow.py") == HEAD
 
 
 def test_a_component_begins_with_its_decorator_and_the_image_of_its_neighbours(job_of: Callable[[str], Job]) -> None:
     job = job_with(job_of, "Write the component `weigh` in flows/weigh.py")
     start = 'from kfp import dsl\n\n\n@dsl.component(base_image="python:3.11")\ndef weigh('
-    assert code_start(job, "flows/weigh.py") == start
+    assert skeleton.code_start(job, "flows/weigh.py") == start
 
 
 def test_other_modules_begin_empty(job_of: Callable[[str], Job]) -> None:
-    assert code_start(job_with(job_of, "Write the units in flows/units.py"), "flows/units.py") == ""
+    assert skeleton.code_start(job_with(job_of, "Write the units in flows/units.py"), "flows/units.py") == ""
+
+
+def test_a_test_of_a_component_knows_the_columns_that_another_writes_to_its_input(job_of: Callable[[str], Job]) -> None:
+    job = job_with(job_of, "Test `weigh` in tests/test_weigh.py")
+    head = "from kfp import dsl\n\n\n@dsl.component\ndef {}({}):\n    import csv\n\n    with open({}.path{}) as file:\n"
+    takes = "parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]"
+    (job.worktree / "flows/weigh.py").write_text(
+        head.format("weigh", takes, "parcels", "") + '        print([row["kilos"] for row in csv.DictReader(file)])\n'
+    )
+    (job.worktree / "flows/read_parcels.py").write_text(
+        head.format("read_parcels", "depot: str, parcels: dsl.Output[dsl.Dataset]", "parcels", ', "w"')
+        + '        csv.writer(file).writerow(["id", "depot", "kilos"])\n'
+    )
+    assert "is the header, such as id,depot,kilos." in skeleton.tests_start(job, "tests/test_weigh.py")

@@ -98,7 +98,7 @@ def test_a_component_sees_what_makes_its_input_and_what_is_said_of_it(
     asked: Callable[[str], dict[str, str]],
 ) -> None:
     request = asked("T001")["depot/steps/weigh.py"]
-    assert "depot/steps/clean.py (signatures)" in request and "Drops those without kilos." in request
+    assert 'target.write(",".join(["parcel", "kilos"]))' in request and "Drops those without kilos." in request
     assert "- The columns that `clean` writes: `parcel`, `kilos`." in request
     assert "`parcel,limit`" in request and "exactly the limit" in request
     assert "Roof" not in request and "heating" not in request
@@ -162,3 +162,18 @@ def test_a_test_of_a_pipeline_begins_with_what_the_task_says(job_of: Callable[[s
     written = (job.worktree / "tests/test_parcel_flow.py").read_text()
     assert re.findall(r"def (test_\w+)", written) == ["test_parcel_flow_as_asked"]
     assert title in written and 'assert set(compile_tasks(tmp_path)) == {"read-parcels"}' in written
+
+
+def test_a_draft_that_reads_no_json_where_the_task_speaks_of_it_is_refused(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    title = (
+        "Create component `keep(rows, kept)` in flows/keep.py: it reads the JSON Lines `rows` and writes to `kept` some"
+    )
+    job.task = job.task.model_copy(update={"title": title, "files": ["flows/keep.py"], "role": "code"})
+    body = '    """Reads JSON."""\n    import {0}\n\n    return None\n'
+    head = "from kfp import dsl\n\n\n@dsl.component\ndef keep(rows: dsl.Input[dsl.Dataset]):\n"
+    model = ScriptedModel([f"```python\n{head}{body.format(name)}```" for name in ("csv", "json")])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(job)
+    with pytest.raises(ToolFailure, match="the task speaks of JSON and the draft reads and writes none"):
+        session.attempt(1, None)
+    assert session.attempt(2, None) == "drafted flows/keep.py"

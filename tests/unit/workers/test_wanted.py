@@ -79,6 +79,8 @@ def test_each_artifact_of_a_component_is_told_with_its_path(job_of: Callable[[st
         "Read each item of `parts` with open(item.path), `low` with open(low.path).",
         'Write `out` with open(out.path, "w"), `seen` with seen.log_metric(key, value).',
     ]
+    assert "json.loads(line) for each line" in artifacts_of(wanted, "it reads the JSON Lines file `low`")[-1]
+    assert artifacts_of(wanted, "it reads the CSV `low`") == artifacts_of(wanted)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,15 @@ def test_a_function_stands_in_the_file_of_its_name_or_the_next_one_named(job_of:
     files = ["flows/a.py", "flows/b.py", "flows/c.py", "flows/add.py"]
     job = with_title(job_of, title, files)
     assert [home_of(job, wanted, files) for wanted in wanted_functions(job)] == ["flows/b.py", "flows/add.py"]
+
+
+def test_a_signature_without_types_gets_those_that_the_task_fixes(job_of: Callable[[str], Job]) -> None:
+    title = (
+        "Create the component `keep(parcels, heavy, limit=30.0)` in flows/keep.py: it reads the CSV `parcels` and "
+        "writes to `heavy` those above `limit` (FR-001; depends on T001)"
+    )
+    (wanted,) = wanted_functions(with_title(job_of, title, ["flows/keep.py"]))
+    assert wanted.head == (
+        "def keep(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset], limit: float = 30.0):"
+    )
+    assert wanted.said == ["reads the CSV `parcels` and writes to `heavy` those above `limit`"]
