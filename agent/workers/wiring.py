@@ -85,8 +85,8 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
 def called_right(source: str, components: Mapping[str, Signature]) -> str:
     """The module with the arguments of its steps named as the components name them, where that is certain.
 
-    An argument that names an output is left out: KFP makes the outputs. One with an unknown name stands for the one
-    input that the call lacks.
+    One with an unknown name stands for the one input that the call lacks. An argument that names an output is left out
+    otherwise: KFP makes the outputs.
     """
     try:
         tree = ast.parse(source)
@@ -110,13 +110,13 @@ def named_right(call: ast.Call, signature: Signature) -> list[tuple[str | None, 
     arguments = [(item.arg, item.value) for item in call.keywords]
     if call.args or any(name is None for name, _ in arguments):
         return arguments
-    arguments = [item for item in arguments if item[0] not in signature.outputs or item[0] in signature.takes]
     unknown = [name for name, _ in arguments if name not in signature.takes]
+    strange = [name for name in unknown if name not in signature.outputs] or unknown
     given = {name for name, _ in arguments}
     lacking = [name for name in signature.takes if name not in given and name not in signature.defaults]
-    if len(unknown) == len(lacking) == 1:
-        arguments = [(lacking[0] if name == unknown[0] else name, value) for name, value in arguments]
-    return arguments
+    if len(strange) == len(lacking) == 1:
+        arguments = [(lacking[0] if name == strange[0] else name, value) for name, value in arguments]
+    return [item for item in arguments if item[0] not in signature.outputs or item[0] in signature.takes]
 
 
 def is_lost(node: ast.stmt, tasks: Mapping[str, Outputs]) -> bool:

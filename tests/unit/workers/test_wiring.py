@@ -133,5 +133,7 @@ def test_the_one_argument_with_an_unknown_name_is_the_one_that_is_lacking() -> N
         first = clean(rows=source.output)
         told = tell(page=first.output, many=3)
         """)
+    as_output = body("first = clean(cleaned=source.output)\n")
+    assert wired(as_output, COMPONENTS) == body("first = clean(rows=source.output)\n")
     unclear = body("first = tell(number=3, text=4)\n")
     assert wired(unclear, COMPONENTS) == unclear
