@@ -328,9 +328,3 @@ def test_what_the_new_draft_of_the_code_does_not_mend_is_the_authors_again(draft
     assert here.model.left == 0 and here.outcomes() == {"T002": "failed"}
     assert "did not mend it" in end(here).why
     assert here.git("branch", "--list", here.branch) == "" or here.ticks() == "x "
-
-
-def test_drafts_of_tests_that_only_assert_something_else_hand_nothing_back(drafted: Runs) -> None:
-    here = drafted(WRONG)
-    assert here.run(fenced(TEST), fenced(SECOND), fenced(TEST)) == 1
-    assert told(here) == {} and here.outcomes() == {"T002": "failed"}

@@ -177,3 +177,31 @@ def test_a_draft_that_reads_no_json_where_the_task_speaks_of_it_is_refused(job_o
     with pytest.raises(ToolFailure, match="the task speaks of JSON and the draft reads and writes none"):
         session.attempt(1, None)
     assert session.attempt(2, None) == "drafted flows/keep.py"
+
+
+def test_tests_that_were_refused_as_a_whole_are_drawn_part_by_part(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    (job.worktree / "flows/weigh.py").write_text(
+        "from kfp import dsl\n\n\n@dsl.component\ndef weigh(parcels: dsl.Input[dsl.Dataset], "
+        "heavy: dsl.Output[dsl.Dataset], limit: float = 30.0):\n    '''Weighs.'''\n"
+    )
+    title = "Test `weigh` in tests/test_weigh.py: it keeps the heavy ones, with limit=5.0 it keeps all of them"
+    task = job.task.model_copy(update={"title": title, "files": ["tests/test_weigh.py"], "story": None, "refs": []})
+    first = "    assert run('kilos\\n40\\n') == 'kilos\\n40\\n'\n"
+    model = ScriptedModel(["nothing_of_use():\n    pass\n```", first, "    assert run('x', limit=5.0) == 'x'\n", first])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8).open(
+        replace(job, task=task)
+    )
+    session.attempt(1, None)
+    session.attempt(2, Feedback(attempt=1, of=8, text="", failures=["python gate failed: F821"]))
+    text = (job.worktree / "tests/test_weigh.py").read_text()
+    assert re.findall(r"def (test_\w+)", text) == ["test_it_keeps_heavy_ones", "test_with_limit_5_0_it_keeps"]
+    assert '"""with limit=5.0 it keeps all of them"""' in text and "limit=5.0) == " in text
+    # One that a refusal says is left out is drawn besides; the others stay.
+    (job.worktree / "tests/test_weigh.py").unlink()
+    missing = "the task names `limit=5.0`, and no changed file has that value: test it as the task says"
+    session.last["tests/test_weigh.py"] = text.replace("test_with_limit_5_0_it_keeps", "test_other")
+    session.attempt(3, Feedback(attempt=2, of=8, text="", failures=[missing]))
+    text = (job.worktree / "tests/test_weigh.py").read_text()
+    names = ["test_it_keeps_heavy_ones", "test_other", "test_with_limit_5_0_it_keeps"]
+    assert re.findall(r"def (test_\w+)", text) == names
