@@ -17,7 +17,9 @@ from .wanted import without_refs
 
 FAILED = re.compile(r"^(?P<path>[^\s:]+\.py)::(?:\w+::)*(?P<name>test_\w+)(?:\[.*?\])? (?:failed|error)\b", re.M)
 UNNAMED = re.compile(r"^the task names `(?P<name>[^`]+)`, and no changed file (?:does|has that value)\b")
-PARTS = re.compile(r";\s|,\s(?:and\s)?|\.\s")
+BEGINS = re.compile(r":\s|\.\s+(?=[A-Z0-9`])")
+PARTS = (re.compile(r"[;.]\s"), re.compile(r",\s(?:and\s)?|\.\s"))
+"""What parts the demands of a task: semicolons where it has any, else commas."""
 OPEN = re.compile(r"(?:from|given|for|when|with|if|of)(?:\s+\S+){,2}$", re.I)
 LISTED = re.compile(r"(?:\S+\s+){1,3}and\s")
 """The end of an enumeration: `…, b and c`."""
@@ -122,19 +124,23 @@ def task_head(title: str, stem: str) -> dict[str, str]:
 
 
 def clauses_of(title: str) -> list[str]:
-    """What a tests task asks for, part by part: `Test x in y: a, b; c` gives a, b and c.
+    """What a tests task asks for, part by part: `Test x in y: a, b, c` gives a, b and c.
 
-    Colons and commas in brackets, quotes and backticks part nothing. One or two words belong to the part before, and
-    the start of a condition to the one after it.
+    Nothing in brackets, quotes and backticks parts anything. One or two words belong to the part before, and the start
+    of a condition to the one after it.
     """
     said = without_refs(title)
     blank = GROUPED.sub(lambda match: "_" * len(match.group()), said)
-    start = blank.find(": ") + 2
-    if start < 2:
+    begins = BEGINS.search(blank)
+    if not begins:
         return []
-    ends = [*((match.start(), match.end()) for match in PARTS.finditer(blank, start)), (len(said), len(said))]
+    start = begins.end()
+    ends = PARTS[0] if ";" in blank[start:] else PARTS[1]
     parts: list[str] = []
-    for end, after in ends:
+    for end, after in [
+        *((match.start(), match.end()) for match in ends.finditer(blank, start)),
+        (len(said), len(said)),
+    ]:
         text = said[start:end].strip(" .")
         start = after
         if parts and (0 < len(text.split()) < 3 or OPEN.match(parts[-1]) or LISTED.match(text)):

@@ -14,10 +14,11 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of
-from .pages import functions, page_head, written_columns
+from .pages import functions, page_head
 from .related import names_of, speaks_of
-from .scaffold import Signature, compile_helper, components_of, decorated, find_component, run_helper
-from .wanted import WIDTH, Wanted, constants, fields_of, home_of, text_of, wanted_functions
+from .scaffold import compile_helper, components_of, decorated, find_component, run_helper
+from .tables import headers_for
+from .wanted import KINDS, WIDTH, Wanted, constants, fields_of, home_of, text_of, wanted_functions
 
 INSIDE = re.compile(r"\b(parameters?|defaults?|conditions?|loops?|iterat\w+|sub-?dags?|root|nested)\b", re.I)
 """What a test of a pipeline looks for elsewhere than in its tasks."""
@@ -60,8 +61,8 @@ def code_start(job: Job, target: str) -> str:
         return "\n\n".join(top_of(job, wanted[0])) + "\n\n\n" + function_start(job, wanted[0])
     title, stem = job.task.title, Path(target).stem
     named = re.search(rf"`{re.escape(stem)}\b", title)
-    kind = re.search(r"\b(component|pipeline)\b", title, re.I)
-    if named and kind and kind.group(1).lower() == "component":
+    kind = re.search(rf"\b({'|'.join(KINDS)})\b", title, re.I)
+    if named and kind and KINDS[kind.group(1).lower()] == "component":
         return f'from kfp import dsl\n\n\n@dsl.component(base_image="{usual_image(job)}")\ndef {stem}('
     if not re.search(r"component|pipeline|kfp", f"{title} {target}".lower()):
         return ""
@@ -182,19 +183,6 @@ def helper_for(job: Job, named: Subjects) -> str:
     source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
     found = [signature for signature in (find_component(source, name) for name in names) if signature]
     return run_helper(found[0], headers_for(job, found[0])) if len(found) == 1 else ""
-
-
-def headers_for(job: Job, signature: Signature) -> dict[str, list[str]]:
-    """Input of a component -> the columns that the one component writes which has an output of that name alone."""
-    found: dict[str, list[list[str]]] = {}
-    for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) == "code":
-            for node in functions((job.worktree / path).read_text(encoding="utf-8", errors="replace")):
-                outputs = list(Signature(node).outputs)
-                columns = written_columns(node) if decorated(node, "component") else []
-                if len(outputs) == 1 and outputs[0] in signature.inputs and columns:
-                    found.setdefault(outputs[0], []).append(columns)
-    return {name: columns[0] for name, columns in found.items() if len(columns) == 1}
 
 
 # What is not used of these is taken out again afterwards.

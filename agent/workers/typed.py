@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from ...tools import search
 from ..planner.paths import role_of_path
@@ -17,21 +19,37 @@ from .scaffold import decorated
 
 READS = r"\b(?:reads?|takes?|loads?|opens?|given)\b[^`.;:]{{0,40}}`{name}`"
 WRITES = (
+    r"\b(?:ends?(?: up)?|lands?|goe?s?|kept|has|have|gets?)\b[^.;:`]{{0,40}}?"
+    r"\bin(?:to)?\s+(?:the\s+)?(?:\w+\s+){{0,2}}`{name}`",
     r"\b(?:writes?|saves?|stores?|puts?|logs?)\b[^.;:]{{0,60}}?\b(?:in)?to\s+(?:the\s+)?(?:\w+\s+){{0,3}}`{name}`",
     r"\b(?:writes?|saves?|stores?|logs?)\s+(?:an?\s+|the\s+)?(?:\w+\s+){{0,3}}`{name}`",
 )
 PAGE = r"`{name}`,?\s+(?:(?:as|an?|in)\s+)*(?P<kind>Markdown|HTML)\b"
+ABOUT = r"\b(?:in|into|to|as|of|from|over|on|CSV|JSON|Parquet|file|table|dataset|page)\s+(?:\w+\s+){{0,2}}`{name}`"
+"""That a text speaks of a name as of something that holds data."""
 PLAIN = ("str", "int", "float", "bool")
 
 
-def with_types(arguments: str, kind: str, text: str, known: Mapping[str, str]) -> str:
+class Known(BaseModel):
+    """What the repository has.
+
+    Attributes:
+        plain: Parameter of components and pipelines -> the one type it has.
+        outputs: Artifacts that components write.
+    """
+
+    plain: dict[str, str] = {}
+    outputs: set[str] = set()
+
+
+def with_types(arguments: str, kind: str, text: str, known: Known) -> str:
     """The parameters of a signature with the types that are certain.
 
     Args:
         arguments: What stands between the brackets.
         kind: `component` or `pipeline`.
         text: What the task says.
-        known: Parameter -> the one type it has in the repository.
+        known: What the repository has.
 
     Returns:
         The same again where a parameter stays without a type: one that is made up is worse than none.
@@ -46,14 +64,34 @@ def with_types(arguments: str, kind: str, text: str, known: Mapping[str, str]) -
     positional = [*spec.posonlyargs, *spec.args]
     given = dict(zip([item.arg for item in positional[::-1]], spec.defaults[::-1], strict=False))
     given |= {item.arg: value for item, value in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if value}
+    types = {
+        item.arg: ast.unparse(item.annotation) if item.annotation else "" for item in [*positional, *spec.kwonlyargs]
+    }
+    for name in [name for name, found in types.items() if not found]:
+        types[name] = type_of_default(given.get(name)) or (artifact_of(name, text) if kind == "component" else "")
+        types[name] = types[name] or known.plain.get(name, "") or ("str" if name.endswith("_uri") else "")
+    if kind == "component":
+        types |= by_elimination(types, text, known.outputs)
+    if not all(types.values()):
+        return arguments
     for item in [*positional, *spec.kwonlyargs]:
-        if item.annotation is None:
-            found = type_of_default(given.get(item.arg)) or (artifact_of(item.arg, text) if kind == "component" else "")
-            found = found or known.get(item.arg, "") or ("str" if item.arg.endswith("_uri") else "")
-            if not found:
-                return arguments
-            item.annotation = ast.parse(found, mode="eval").body
+        item.annotation = ast.parse(types[item.arg], mode="eval").body
     return ast.unparse(spec)
+
+
+def by_elimination(types: Mapping[str, str], text: str, outputs: Set[str]) -> dict[str, str]:
+    """The types of what the task says nothing certain of.
+
+    What another component writes is read. One thing that then is left and that the task speaks of as of data is what
+    the component writes if it only reads, and what it reads if it only writes.
+    """
+    found = {name: f"dsl.Input[dsl.{kind_of(name)}]" for name, kind in types.items() if not kind and name in outputs}
+    left = [name for name, kind in types.items() if not kind and name not in found]
+    reads = any("Input[" in kind for kind in [*types.values(), *found.values()])
+    writes = any("Output[" in kind for kind in types.values())
+    if len(left) == 1 and reads != writes and re.search(ABOUT.format(name=left[0]), text, re.I):
+        found[left[0]] = f"dsl.{'Output' if reads else 'Input'}[dsl.{kind_of(left[0])}]"
+    return found
 
 
 def type_of_default(value: ast.expr | None) -> str:
@@ -72,14 +110,18 @@ def artifact_of(name: str, text: str) -> str:
     if bool(read) == written:
         return ""
     page = re.search(PAGE.format(name=name), text)
-    kinds = {"metrics": "Metrics", "model": "Model"}
-    kind = page["kind"] if page else kinds.get(name.rpartition("_")[2], "Dataset")
-    return f"dsl.{'Input' if read else 'Output'}[dsl.{kind}]"
+    return f"dsl.{'Input' if read else 'Output'}[dsl.{page['kind'] if page else kind_of(name)}]"
 
 
-def types_in(root: Path) -> dict[str, str]:
-    """Plain parameters of the components and pipelines of a repository that have the same type everywhere."""
+def kind_of(name: str) -> str:
+    """The type of an artifact of which nothing is said but its name."""
+    return {"metrics": "Metrics", "model": "Model"}.get(name.rpartition("_")[2], "Dataset")
+
+
+def known_in(root: Path) -> Known:
+    """What the components and pipelines of a repository take and write."""
     found: dict[str, set[str]] = {}
+    outputs: set[str] = set()
     for path in search.files(root, glob="*.py"):
         if role_of_path(path) == "code":
             try:
@@ -91,4 +133,6 @@ def types_in(root: Path) -> dict[str, str]:
                     for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
                         kind = ast.unparse(item.annotation) if item.annotation else ""
                         found.setdefault(item.arg, set()).add(kind)
-    return {name: kind for name, kinds in found.items() if len(kinds) == 1 and (kind := min(kinds)) in PLAIN}
+                        outputs |= {item.arg} if re.search(r"\bOutput\[", kind) else set()
+    plain = {name: kind for name, kinds in found.items() if len(kinds) == 1 and (kind := min(kinds)) in PLAIN}
+    return Known(plain=plain, outputs=outputs)

@@ -11,7 +11,7 @@ import re
 from pydantic import BaseModel
 
 from .job import Job
-from .typed import types_in, with_types
+from .typed import Known, known_in, with_types
 
 SIGNATURE = re.compile(r"`(?P<name>[a-z_]\w*)(?P<rest>\([^`]*)`")
 NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
@@ -21,6 +21,8 @@ ARTIFACT = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[(?:dsl\.)?((?:[Ll]ist\[
 JSON_LINES = re.compile(r"\bJSON[ -]?Lines?\b|\bJSONL\b|\bNDJSON\b", re.I)
 SPEAKS_JSON = re.compile(r"\bJSON\b|\bJSONL\b|\bNDJSON\b", re.I)
 CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
+KINDS = {"component": "component", "step": "component", "pipeline": "pipeline"}
+"""What a function is called that a task asks for -> what it is in KFP."""
 FROM_KFP = (
     *("Artifact", "Dataset", "Model", "Metrics", "ClassificationMetrics", "SlicedClassificationMetrics"),
     *("HTML", "Markdown", "Input", "Output", "InputPath", "OutputPath", "PipelineTaskFinalStatus"),
@@ -63,15 +65,15 @@ def wanted_functions(job: Job) -> list[Wanted]:
     A signature whose types are neither given nor certain fixes too little and is left out.
     """
     text = text_of(job)
-    known = types_in(job.worktree) if SIGNATURE.search(text) else {}
+    known = known_in(job.worktree) if SIGNATURE.search(text) else Known()
     found: dict[str, Wanted] = {}
     for match in SIGNATURE.finditer(text):
-        kinds = re.findall(r"\b(component|pipeline)\b", text[: match.start()], re.I)
+        kinds = [KINDS[kind.lower()] for kind in re.findall(rf"\b({'|'.join(KINDS)})\b", text[: match.start()], re.I)]
         inner, after = in_brackets(match["rest"])
         returns = re.fullmatch(r"\s*(?:(?:->|→)\s*(.+?))?\s*:?\s*", after)
         if not kinds or not returns:
             continue
-        inner = with_types(inner, kinds[-1].lower(), text[match.end() :], known)
+        inner = with_types(inner, kinds[-1], text[match.end() :], known)
         head = head_of(match["name"], inner, returns.group(1) or "")
         if head:
             named = re.match(r"[\s,(]*(?:is )?(?:named|called) `([\w-]+)`", text[match.end() :])
@@ -79,7 +81,7 @@ def wanted_functions(job: Job) -> list[Wanted]:
                 match["name"],
                 Wanted(
                     name=match["name"],
-                    kind=kinds[-1].lower(),
+                    kind=kinds[-1],
                     head=head,
                     ir_name=named.group(1) if named else "",
                     imports=imports_for(head),

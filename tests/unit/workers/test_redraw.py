@@ -86,7 +86,7 @@ def test_the_tests_of_a_text_are_found_also_where_it_is_cut_off():
 
 
 ASKED = (
-    "Add `tests/test_tide.py` for `tide.python_func` (columns: a, b): the four states, negative offset; from one dry, "
+    "Add `tests/test_tide.py` for `tide.python_func` (columns: a, b): the four states, negative offset, from one dry, "
     "one wet row it keeps the wet one, offset at the limit is `fair` (1.25, not 1.3), zero raises `ValueError` (FR-002)"
 )
 
@@ -99,6 +99,13 @@ def test_what_a_task_asks_for_is_parted_at_its_commas_outside_of_brackets():
         "zero raises `ValueError`",
     ]
     assert clauses_of("Test that the pipeline compiles, and `a: b, c` stays as it is") == []
+
+
+def test_semicolons_part_what_commas_do_not():
+    title = (
+        "Cover `fair` in tests/test_fair.py. With the errors 0.1, 0.4 and 0.9, the last is gone; an empty file stays"
+    )
+    assert clauses_of(title) == ["With the errors 0.1, 0.4 and 0.9, the last is gone", "an empty file stays"]
 
 
 def test_each_part_of_a_task_gets_a_test():

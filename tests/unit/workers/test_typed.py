@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kfpilot.agent.workers.typed import types_in, with_types
+from kfpilot.agent.workers.typed import Known, known_in, with_types
 
 TEXT = (
     "in steps/clean.py: it reads the CSV `rows` and writes to `kept` those above `limit`, "
@@ -12,10 +12,13 @@ TEXT = (
 
 
 def test_what_a_task_says_of_artifacts_and_defaults_of_parameters_is_their_type() -> None:
-    assert with_types("rows, kept, metrics, limit=1.5, day='monday', strict=True", "component", TEXT, {}) == (
+    assert with_types("rows, kept, metrics, limit=1.5, day='monday', strict=True", "component", TEXT, NONE) == (
         "rows: dsl.Input[dsl.Dataset], kept: dsl.Output[dsl.Dataset], metrics: dsl.Output[dsl.Metrics], "
         "limit: float=1.5, day: str='monday', strict: bool=True"
     )
+
+
+NONE = Known()
 
 
 @pytest.mark.parametrize(
@@ -28,33 +31,57 @@ def test_what_a_task_says_of_artifacts_and_defaults_of_parameters_is_their_type(
         ("rows", "it reads `rows` and writes to `rows`", ""),
         ("rows", "it counts `rows`", ""),
         ("rows", "it reads the config. `rows` is a table", ""),
+        ("rows", "all the others end up in the CSV `rows`", "dsl.Output[dsl.Dataset]"),
+        ("rows", "each star has one line in `rows`, under the header a,b", "dsl.Output[dsl.Dataset]"),
+        ("rows", "each star in `rows` has one line", ""),
     ],
 )
 def test_an_artifact_that_is_read_or_written_is_an_input_or_an_output(name: str, text: str, kind: str) -> None:
-    assert with_types(name, "component", text, {}) == (f"{name}: {kind}" if kind else name)
+    assert with_types(name, "component", text, NONE) == (f"{name}: {kind}" if kind else name)
 
 
 def test_one_parameter_without_a_type_leaves_all_as_they_are() -> None:
-    assert with_types("rows, depth, limit=1.5", "component", TEXT, {}) == "rows, depth, limit=1.5"
-    assert with_types("rows, depth", "component", TEXT, {"depth": "int"}) == "rows: dsl.Input[dsl.Dataset], depth: int"
-    assert with_types("rows, (", "component", TEXT, {}) == "rows, ("
+    assert with_types("rows, depth, limit=1.5", "component", TEXT, NONE) == "rows, depth, limit=1.5"
+    assert (
+        with_types("rows, depth", "component", TEXT, Known(plain={"depth": "int"}))
+        == "rows: dsl.Input[dsl.Dataset], depth: int"
+    )
+    assert with_types("rows, (", "component", TEXT, NONE) == "rows, ("
 
 
 def test_a_pipeline_takes_texts_for_uris_and_no_artifacts() -> None:
-    assert with_types("export_uri, day", "pipeline", TEXT, {"day": "str"}) == "export_uri: str, day: str"
-    assert with_types("rows", "pipeline", TEXT, {}) == "rows"
+    assert with_types("export_uri, day", "pipeline", TEXT, Known(plain={"day": "str"})) == "export_uri: str, day: str"
+    assert with_types("rows", "pipeline", TEXT, NONE) == "rows"
 
 
 def test_types_that_are_given_stay() -> None:
     assert (
-        with_types("rows: Input[Model], n=None", "component", TEXT, {"n": "int"}) == "rows: Input[Model], n: int=None"
+        with_types("rows: Input[Model], n=None", "component", TEXT, Known(plain={"n": "int"}))
+        == "rows: Input[Model], n: int=None"
     )
 
 
 def test_a_parameter_of_two_types_in_the_repository_has_none(tmp_path: Path) -> None:
     (tmp_path / "steps.py").write_text(
-        "from kfp import dsl\n\n\n@dsl.component\ndef one(day: str, n: int, rows: dsl.Input[dsl.Dataset]): ...\n\n\n"
+        "from kfp import dsl\n\n\n@dsl.component\n"
+        "def one(day: str, n: int, rows: Input[Dataset], found: Output[Model]): ...\n\n\n"
         "@dsl.pipeline\ndef two(day: str, n: float): ...\n\n\ndef three(day: int, m: int): ...\n"
     )
     (tmp_path / "broken.py").write_text("def (")
-    assert types_in(tmp_path) == {"day": "str"}
+    assert known_in(tmp_path) == Known(plain={"day": "str"}, outputs={"found"})
+
+
+def test_what_another_component_writes_is_read_and_what_is_left_is_written() -> None:
+    known = Known(outputs={"rows"})
+    read, written = "dsl.Input[dsl.Dataset]", "dsl.Output[dsl.Dataset]"
+    assert (
+        with_types("rows, kept", "component", "some stay, as the CSV `kept`", known) == f"rows: {read}, kept: {written}"
+    )
+    assert with_types("rows, kept", "component", "they end up in `kept`", NONE) == "rows, kept"
+    assert (
+        with_types("rows, kept", "component", "those of `rows` end up in `kept`", NONE)
+        == f"rows: {read}, kept: {written}"
+    )
+    assert with_types("rows, kept, lost", "component", "some stay", known) == "rows, kept, lost"
+    assert with_types("rows, depth", "component", "`depth` says how many stay", known) == "rows, depth"
+    assert with_types("rows, kept", "pipeline", "some stay", known) == "rows, kept"

@@ -86,7 +86,7 @@ def test_each_artifact_of_a_component_is_told_with_its_path(job_of: Callable[[st
 @pytest.mark.parametrize(
     "given",
     [
-        "the component `keep(parcels, heavy, limit=30.0)`",
+        "the component `keep(stock, heavy, limit=30.0)`",
         "the component `keep(parcels: Parcels)`",
         "the component `keep(parcels: Input[Dataset]`",
         "the component `keep(parcels: for)`",
