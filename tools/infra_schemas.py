@@ -27,6 +27,9 @@ NAMES = {
 }
 MAX_PER_FILE = 8
 ADDITIONAL = re.compile(r"Additional properties are not allowed \((?P<names>.*) w(?:as|ere) unexpected\)")
+OF_GITHUB = (
+    "this is a GitHub workflow; in GitLab each job is a key at the top level, with `script`, `image` and `rules`"
+)
 SURE_KINDS = {"syntax-check", "expression", "events", "job-needs", "matrix", "id", "shell-name", "glob", "env-var",
               "permissions", "workflow-call", "if-cond"}  # fmt: skip
 """Kinds of actionlint whose findings keep a workflow from running; the others are advice."""
@@ -58,6 +61,10 @@ def schema_findings(root: Path, kind: str, paths: Sequence[str]) -> list[Finding
         errors = [item for item in said.get("errors", []) if item["filename"] == path]
         read = documents((root / path).read_text(encoding="utf-8", errors="replace")) if errors else []
         lines = [pair for error in errors for pair in leaves(error)]
+        # That a value fits two forms at once follows from what is wrong with it otherwise.
+        lines = [pair for pair in lines if "is valid under each of" not in pair[1]] or lines
+        if kind == "gitlab" and {"$.on", "$.jobs"} <= {error["path"] for error in errors}:
+            lines = [("$", OF_GITHUB)]
         for place, message in list(dict.fromkeys(lines))[:MAX_PER_FILE]:
             extra = re.match(r"'([^']+)' is no key", message)
             line = line_at(read, [*json_path(place), *(extra.groups() if extra else ())])

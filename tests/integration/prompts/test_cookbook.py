@@ -142,7 +142,7 @@ def module(repository: Path) -> Callable[[str], ModuleType]:
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
 def test_is_short_and_covered_by_a_check(recipe: Recipe) -> None:
     assert len(recipe.text.splitlines()) <= 40
-    assert recipe in [*KFP, *TESTS, *DOCS, *MANIFESTS] or recipe.slug in ("ci-workflow",)
+    assert recipe in [*KFP, *TESTS, *DOCS, *MANIFESTS] or recipe.slug in ("ci-workflow", "gitlab-ci")
 
 
 @pytest.mark.parametrize("recipe", KFP, ids=lambda recipe: recipe.slug)
@@ -256,6 +256,15 @@ def test_the_workflow_does_what_it_says(repository: Path) -> None:
     subprocess.run(["bash", "-euc", compile_step["run"]], cwd=repository, check=True, env={**os.environ, "PATH": path})
     upload = next(step for step in steps if "upload-artifact" in step.get("uses", ""))
     assert yaml.safe_load((repository / upload["with"]["path"]).read_text())["pipelineInfo"]["name"] == "warm-days"
+
+
+def test_the_gitlab_job_does_what_it_says(repository: Path) -> None:
+    (job,) = yaml.safe_load((repository / RECIPES["gitlab-ci"].path).read_text()).values()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    lines = [line for line in job["script"] if "pip install" not in line and "pytest" not in line]
+    subprocess.run(["bash", "-euc", "\n".join(lines)], cwd=repository, check=True, env={**os.environ, "PATH": path})
+    (kept,) = job["artifacts"]["paths"]
+    assert yaml.safe_load((repository / kept).read_text())["pipelineInfo"]["name"] == "warm-days"
 
 
 def test_the_settings_are_complete() -> None:

@@ -346,6 +346,16 @@ def test_other_ci_files_have_schemas_too(look: Look) -> None:
     assert {item.path for item in errors(look(files)) if item.rule == "W01"} == set(files)
 
 
-def test_the_workflow_recipe_fits_the_schema(look: Look) -> None:
-    recipe = (ROOT / "prompts/cookbook/ci_workflow.yml").read_text(encoding="utf-8")
-    assert look({".github/workflows/a.yml": recipe}).findings == []
+def test_a_github_workflow_in_the_place_of_gitlabs_is_told_as_one(look: Look) -> None:
+    (found,) = errors(look({".gitlab-ci.yml": WORKFLOW}))
+    assert "this is a GitHub workflow" in found.message and "`script`" in found.message
+    (found,) = errors(look({".gitlab-ci.yml": "name: Pipelines\n"}))
+    assert "name: the value is not of type 'object'" in found.message
+
+
+@pytest.mark.parametrize(
+    ("path", "recipe"), [(".github/workflows/a.yml", "ci_workflow.yml"), (".gitlab-ci.yml", "gitlab_ci.yml")]
+)
+def test_the_recipes_fit_the_schema(look: Look, path: str, recipe: str) -> None:
+    text = (ROOT / "prompts/cookbook" / recipe).read_text(encoding="utf-8")
+    assert look({path: text}).findings == []

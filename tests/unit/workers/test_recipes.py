@@ -115,6 +115,12 @@ def test_every_role_has_a_recipe() -> None:
             "ci-workflow",
         ),
         (
+            "Add .gitlab-ci.yml with a job that installs kfp and runs the tests, for merge requests and main",
+            "infra",
+            [".gitlab-ci.yml"],
+            "gitlab-ci",
+        ),
+        (
             "Import the orders, repeat 3 times, and mail the list only inside `dsl.If(found == True)`; set retries",
             "code",
             ["pipelines/mail.py"],
