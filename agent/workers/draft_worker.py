@@ -104,7 +104,7 @@ class DraftSession:
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
         self.copied: set[str] = set()
-        self.redraws = self.keeps = self.wholes = 0
+        self.redraws = self.keeps = self.wholes = self.again = 0
         self.since = time.monotonic()
         self.cut = False
 
@@ -119,7 +119,9 @@ class DraftSession:
         if self.job.handed:
             return self.mend_code(self.job.handed, number)
         if feedback:
-            self.hints += [short(line) for line in feedback.failures[:1]]
+            said = [short(line) for line in feedback.failures[:1]]
+            self.again = self.again + 1 if self.hints and said == self.hints[-1:] else 0
+            self.hints += said
             self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
         written = []
         kept = self.kept(feedback)
@@ -166,8 +168,10 @@ class DraftSession:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
         packet = self.packet(role, number, start)
-        if role == "docs" and (target in self.copied or (number % 2 and start.strip() != "#")):
-            # With its beginning given it needs no example, and can copy nothing from one; nor after it has.
+        begun = role == "docs" and (target in self.copied or (number % 2 and start.strip() != "#"))
+        if begun or self.again % 2:
+            # With its beginning given a page needs no example, and can copy nothing from one; nor after it has. What is
+            # refused for the same thing twice may come from the example.
             packet = packet.model_copy(update={"recipes": []})
         rules = COMPILED_RULES if role == "tests" and COMPILES in start else RULES[role]
         rules = [*rules, *self.facts(role, target, packet)]

@@ -205,3 +205,17 @@ def test_tests_that_were_refused_as_a_whole_are_drawn_part_by_part(job_of: Calla
     text = (job.worktree / "tests/test_weigh.py").read_text()
     names = ["test_it_keeps_heavy_ones", "test_other", "test_with_limit_5_0_it_keeps"]
     assert re.findall(r"def (test_\w+)", text) == names
+
+
+def test_what_is_refused_for_the_same_thing_twice_is_asked_without_the_example(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T001")
+    title = "Add the workflow .github/workflows/ci.yml that runs the tests"
+    task = job.task.model_copy(update={"role": "infra", "title": title, "files": [".github/workflows/ci.yml"]})
+    (recipe,) = nearest(title, "infra", task.files, k=1)
+    model = ScriptedModel(["```yaml\nname: CI\n```"] * 5)
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(replace(job, task=task))
+    session.attempt(1, None)
+    for number, failure in enumerate(["no jobs", "no jobs", "no steps", "no steps"], 2):
+        session.attempt(number, Feedback(attempt=number - 1, of=8, text="", failures=[failure]))
+    shown = [recipe.title in str(messages[-1].content) for messages in model.sent]
+    assert shown == [True, True, False, True, False]
