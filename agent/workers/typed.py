@@ -20,7 +20,8 @@ from .scaffold import decorated
 READS = r"\b(?:reads?|takes?|loads?|opens?|given)\b[^`.;:]{{0,40}}`{name}`"
 WRITES = (
     r"\b(?:ends?(?: up)?|lands?|goe?s?|kept|has|have|gets?)\b[^.;:`]{{0,40}}?"
-    r"\bin(?:to)?\s+(?:the\s+)?(?:\w+\s+){{0,2}}`{name}`",
+    r"\b(?:in|to|into)\s+(?:the\s+)?(?:\w+\s+){{0,2}}`{name}`",
+    r"\b(?:writes?|saves?|stores?|puts?)\b[^.;:`]{{0,60}}?\bin\s+(?:the\s+)?(?:\w+\s+){{0,2}}`{name}`",
     r"\b(?:writes?|saves?|stores?|puts?|logs?)\b[^.;:]{{0,60}}?\b(?:in)?to\s+(?:the\s+)?(?:\w+\s+){{0,3}}`{name}`",
     r"\b(?:writes?|saves?|stores?|logs?)\s+(?:an?\s+|the\s+)?(?:\w+\s+){{0,3}}`{name}`",
 )

@@ -10,6 +10,7 @@ import re
 
 from pydantic import BaseModel
 
+from ..planner.paths import role_of_path
 from .job import Job
 from .typed import Known, known_in, with_types
 
@@ -69,6 +70,7 @@ def wanted_functions(job: Job) -> list[Wanted]:
     found: dict[str, Wanted] = {}
     for match in SIGNATURE.finditer(text):
         kinds = [KINDS[kind.lower()] for kind in re.findall(rf"\b({'|'.join(KINDS)})\b", text[: match.start()], re.I)]
+        kinds = kinds or usual_kind(job)
         inner, after = in_brackets(match["rest"])
         returns = re.fullmatch(r"\s*(?:(?:->|→)\s*(.+?))?\s*:?\s*", after)
         if not kinds or not returns:
@@ -90,6 +92,17 @@ def wanted_functions(job: Job) -> list[Wanted]:
                 ),
             )
     return list(found.values())
+
+
+def usual_kind(job: Job) -> list[str]:
+    """What a task adds to a module that has components alone, or pipelines alone; empty where that is not certain."""
+    kinds = set()
+    for path in job.task.files:
+        file = job.worktree / path
+        if path.endswith(".py") and file.is_file() and role_of_path(path) == "code":
+            source = file.read_text(encoding="utf-8", errors="replace")
+            kinds |= {kind for kind in ("component", "pipeline") if re.search(rf"^@(?:dsl\.)?{kind}\b", source, re.M)}
+    return list(kinds) if len(kinds) == 1 else []
 
 
 def head_of(name: str, arguments: str, returns: str) -> str:

@@ -34,6 +34,8 @@ NONE = Known()
         ("rows", "all the others end up in the CSV `rows`", "dsl.Output[dsl.Dataset]"),
         ("rows", "each star has one line in `rows`, under the header a,b", "dsl.Output[dsl.Dataset]"),
         ("rows", "each star in `rows` has one line", ""),
+        ("rows", "it saves these as JSON Lines in `rows`, from A to Z", "dsl.Output[dsl.Dataset]"),
+        ("rows", "a test goes to `rows` if it failed", "dsl.Output[dsl.Dataset]"),
     ],
 )
 def test_an_artifact_that_is_read_or_written_is_an_input_or_an_output(name: str, text: str, kind: str) -> None:

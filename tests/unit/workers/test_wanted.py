@@ -117,3 +117,14 @@ def test_a_signature_without_types_gets_those_that_the_task_fixes(job_of: Callab
         "def keep(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset], limit: float = 30.0):"
     )
     assert wanted.said == ["reads the CSV `parcels` and writes to `heavy` those above `limit`"]
+
+
+def test_what_is_added_to_a_module_of_components_is_one(job_of: Callable[[str], Job]) -> None:
+    title = "In flows/read_parcels.py, implement `heavy_ones(parcels, heavy)`. A parcel goes to `heavy` above 30 kilos"
+    (wanted,) = wanted_functions(with_title(job_of, title, ["flows/read_parcels.py"]))
+    assert (wanted.kind, wanted.head) == (
+        "component",
+        "def heavy_ones(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):",
+    )
+    both = with_title(job_of, title, ["flows/read_parcels.py", "flows/parcel_flow.py"])
+    assert wanted_functions(both) == []
