@@ -100,7 +100,7 @@ _HEAD_END = re.compile(
 _REFERS = re.compile(
     r"(?:\b(?:for|of|against|covering|covers?|per|see|using|uses|from|based on|verif(?:y|ies|ying)|validat(?:es|ing)"
     r"|like|follow(?:s|ing)?|according to|imports?|calls?"
-    r"|exercis(?:es|ing)|read(?:s|ing)?|run|pytest|matching|test(?:s|ing)?|except|excluding|besides|unlike"
+    r"|exercis(?:es|ing)|read(?:s|ing)?|runs?|compil(?:es?|ing)|lint(?:s|ing)?|execut(?:es?|ing)|submit(?:s|ting)?|pytest|matching|test(?:s|ing)?|except|excluding|besides|unlike"
     r"|same\b[^.;,]{0,60}\bas)\s+"
     r"(?:the\s+|a\s+|all\s+|of\s+)?(?:[\w-]+\s+)?)$",
     re.I,

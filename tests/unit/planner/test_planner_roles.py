@@ -154,6 +154,9 @@ def test_what_a_task_refers_to_is_not_what_it_writes() -> None:
     assert written_files(task) == ["docs/watch.md", "README.md"]
     task = make_task("Update the tests of components/a.py in tests/test_a.py")
     assert written_files(task) == ["tests/test_a.py"]
+    task = make_task("Create .github/workflows/check.yml: on pull requests it runs the tests and compiles review.py")
+    assert written_files(task) == [".github/workflows/check.yml"]
+    assert classify(task, FEATURE) == ["infra"]
 
 
 @pytest.mark.parametrize(
