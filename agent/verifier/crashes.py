@@ -1,7 +1,7 @@
-"""What failing tests show of the code by themselves: it breaks down in its own lines, whatever they assert.
+"""What failing tests show of the code by themselves, for a worker that only drafts and so makes no claims.
 
-A worker that only drafts makes no claims. That its tests run into a TypeError or the like inside the code is one all
-the same, which `claims` looks at like any other.
+Code that breaks down in its own lines, whatever the tests assert; or code that gives the same result against the same
+expectation in two drafts of the tests. That is a claim like any other, which `claims` looks at.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import re
 from collections import Counter
 
+from ...tools.import_reach import python_files
 from ...tools.project_names import parse
 from ...tools.pytest_run import TestCase
 from ..planner.classify import classify
@@ -25,35 +26,65 @@ BREAKS = re.compile(
     re.M,
 )
 """How code ends that is wrong whatever it is given. A KeyError or a ValueError may be the input's fault."""
+WRONG = re.compile(r"^E\s+(.*\S)", re.M)
 WHERE = re.compile(r"^(\S+\.py):(\d+): ", re.M)
 
 
-def crash(ctx: GateContext) -> Fault | None:
-    """What the task's own tests have broken down in, as a claim; None where they did not, or no task made that code.
+def seen(ctx: GateContext) -> tuple[Fault, str] | None:
+    """What the task's own tests show of the code, as a claim, and what tells whether two drafts show the same.
 
     Args:
         ctx: The tests task as it was judged; the run of its tests is the bench's latest.
+
+    Returns:
+        None where they show nothing, or no task made that code.
     """
     run = ctx.bench.latest
     own = own_tests(ctx)
-    broken = [place for case in run.tests if case.file in own and (place := broke_in(case))] if run else []
-    if not broken:
+    failed = [case for case in run.tests if case.file in own and case.outcome == "failed"] if run else []
+    broken = [place for case in failed if (place := broke_in(case))]
+    if broken:
+        (path, line, error), _ = Counter(broken).most_common(1)[0]
+        source = ctx.read(path)
+        code = next(iter(source.splitlines()[line - 1 : line]), "").strip()
+        fault = fault_in(ctx, path, function_at(source, line), f"its line `{code}` ends with {error}")
+        return (fault, path) if fault else None
+    wrong = [(case, lines) for case in failed if (lines := WRONG.findall(case.message))]
+    tested = {place for case, _ in wrong for place in tested_in(ctx, case.file)}
+    if not wrong or len(tested) != 1:
         return None
-    (path, line, error), _ = Counter(broken).most_common(1)[0]
+    ((path, function),) = tested
+    case, lines = wrong[0]
+    told = " ".join(line.strip() for line in lines[:4])
+    fault = fault_in(ctx, path, function, f"{case.nodeid.rpartition('::')[2]} finds: {told[:300]}")
+    return (fault, f"{path}: {' '.join(lines)}") if fault else None
+
+
+def fault_in(ctx: GateContext, path: str, function: str, does: str) -> Fault | None:
+    """The claim that a file is not what the task asked for which made it; None where no task of the feature did."""
     makers = [
         task for task in ctx.feature.tasks.tasks if path in task.files and classify(task, ctx.feature)[0] == "code"
     ]
+    named = [task for task in makers if function and re.search(rf"\b{function}\b", task.title)]
+    makers = named or makers
     if not makers:
         return None
-    source = ctx.read(path)
-    code = next(iter(source.splitlines()[line - 1 : line]), "").strip()
-    return Fault(
-        file=path,
-        function=function_at(source, line),
-        does=f"its line `{code}` ends with {error}",
-        should=makers[0].title,
-        by=makers[0].key,
-    )
+    return Fault(file=path, function=function, does=does, should=makers[0].title, by=makers[0].key)
+
+
+def tested_in(ctx: GateContext, test: str) -> set[tuple[str, str]]:
+    """The code that a test file imports by name: file and function."""
+    try:
+        nodes = [node for node in ast.walk(parse(ctx.read(test))) if isinstance(node, ast.ImportFrom) and node.module]
+    except (SyntaxError, ValueError):
+        return set()
+    files = [path for path in python_files(ctx.worktree) if role_of_path(path) == "code"]
+    found = set()
+    for node in nodes:
+        tail = (node.module or "").replace(".", "/") + ".py"
+        paths = [path for path in files if path == tail or path.endswith(f"/{tail}")]
+        found |= {(path, alias.name) for path in paths[:1] for alias in node.names}
+    return found
 
 
 def broke_in(case: TestCase) -> tuple[str, int, str] | None:

@@ -17,7 +17,7 @@ from ..planner.models import PlannedTask
 from ..planner.paths import may_write, roles_of, writable_for
 from ..verifier.claims import demands, groundless, path_of, with_code
 from ..verifier.context import GateContext
-from ..verifier.crashes import crash
+from ..verifier.crashes import seen
 from ..verifier.models import Fault, HandBack, Mended, Verdict
 from ..workers.job import Feedback
 from .attempts import TaskState, ask
@@ -73,14 +73,14 @@ def offered(lane: Lane, task: PlannedTask, state: TaskState, verdict: Verdict | 
 
 
 def seen_twice(lane: Lane, context: GateContext, verdict: Verdict, state: TaskState) -> Fault | None:
-    """What two drafts of the tests in a row have broken down in: a worker that only drafts cannot say it itself."""
+    """What two drafts of the tests in a row show of the code: a worker that only drafts cannot say it itself."""
     if not lane.run.worker.fresh_tree:
         return None
-    found, before = crash(context), state.get("broke", "")
-    state["broke"] = found.file if found else ""
-    if found is None or found.file != before or state.get("once") or groundless(context, verdict, found):
+    before, found = state.get("broke", ""), seen(context)
+    state["broke"] = found[1] if found else ""
+    if found is None or found[1] != before or state.get("once") or groundless(context, verdict, found[0]):
         return None
-    return found
+    return found[0]
 
 
 def mend(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:

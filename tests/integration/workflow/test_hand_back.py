@@ -328,3 +328,11 @@ def test_what_the_new_draft_of_the_code_does_not_mend_is_the_authors_again(draft
     assert here.model.left == 0 and here.outcomes() == {"T002": "failed"}
     assert "did not mend it" in end(here).why
     assert here.git("branch", "--list", here.branch) == "" or here.ticks() == "x "
+
+
+def test_the_same_wrong_result_in_two_drafts_of_the_tests_is_a_claim_too(drafted: Runs) -> None:
+    here = drafted(WRONG)
+    assert here.run(fenced(TEST), fenced(TEST), fenced(WRONG), fenced(RIGHT)) == 0
+    assert here.outcomes() == {"T002": "verified"} and end(here).mended == ["shop/double.py"]
+    (told,) = [event.fault for event in here.events if event.type == "handed-back"]
+    assert told["does"].startswith("test_double finds: assert 6 == 4") and told["function"] == "double"
