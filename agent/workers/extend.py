@@ -10,13 +10,12 @@ import re
 
 from pydantic import BaseModel
 
-from ...tools import search
 from ..planner.models import Role
-from ..planner.paths import role_of_path
 from .job import Job
 from .packet import module_of
 from .scaffold import components_of, decorated
 from .skeleton import function_start, helper_for, subjects, wanted_in
+from .sources import code_sources
 
 BETWEEN = re.compile(r"\b(insert|put|place)\b.*\b(between|before|in front of)\b", re.I | re.S)
 """Then steps that are there get other inputs, which nobody can do who only goes on at the end."""
@@ -192,11 +191,8 @@ def named_components(job: Job, target: str) -> list[tuple[str, str]]:
     """Components that the task names, in its order, each with the module it is imported from."""
     text = " ".join([job.task.title, *job.feature.task(job.task.id).details])
     found: dict[str, str] = {}
-    for path in search.files(job.worktree, glob="*.py"):
-        if path == target or role_of_path(path) != "code":
-            continue
-        source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
-        for signature in components_of(source):
+    for path, source in code_sources(job.worktree):
+        for signature in components_of(source) if path != target else []:
             found.setdefault(signature.name, module_of(job.worktree, path))
     places = {name: re.search(rf"\b{re.escape(name)}\b", text) for name in found}
     order = sorted((match.start(), name) for name, match in places.items() if match)

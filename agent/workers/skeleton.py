@@ -17,6 +17,7 @@ from .packet import module_of
 from .pages import functions, page_head
 from .related import names_of, speaks_of
 from .scaffold import compile_helper, components_of, decorated, find_component, run_helper
+from .sources import code_sources
 from .tables import headers_for
 from .wanted import KINDS, WIDTH, Wanted, constants, fields_of, home_of, text_of, wanted_functions
 
@@ -110,12 +111,10 @@ def step_imports(job: Job) -> list[str]:
     """Imports of the components that the task names, with the path they have in this repository."""
     words = speaks_of(job)
     lines = []
-    for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) == "code":
-            source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
-            names = sorted(signature.name for signature in components_of(source) if signature.name in words)
-            if names:
-                lines.append(f"from {module_of(job.worktree, path)} import {', '.join(names)}")
+    for path, source in code_sources(job.worktree):
+        names = sorted(signature.name for signature in components_of(source) if signature.name in words)
+        if names:
+            lines.append(f"from {module_of(job.worktree, path)} import {', '.join(names)}")
     return sorted(lines)
 
 
@@ -149,12 +148,10 @@ def usual_base(job: Job) -> tuple[str, list[str]]:
 def page_start(job: Job, target: str) -> str:
     """The start of a page that is named after one pipeline or component; else only that of its title."""
     stem = Path(target).stem.lower().replace("-", "_")
-    for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) == "code":
-            source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
-            head = page_head(source, stem, path)
-            if head:
-                return head
+    for path, source in code_sources(job.worktree):
+        head = page_head(source, stem, path)
+        if head:
+            return head
     return "# "
 
 
@@ -202,10 +199,7 @@ def pipelines_for(job: Job) -> dict[str, list[str]]:
     """The pipelines that a task names, as in Python, as in KFP or by a file called after it: file -> functions."""
     text, words = text_of(job), speaks_of(job)
     found: dict[str, list[str]] = {}
-    for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) != "code":
-            continue
-        source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
+    for path, source in code_sources(job.worktree):
         for node in functions(source):
             told = re.search(rf"(?<![\w-]){node.name.replace('_', '-')}(?![\w-])", text)
             if decorated(node, "pipeline") and (told or node.name in words):
@@ -231,8 +225,8 @@ def subjects(job: Job, target: str) -> Subjects:
     stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
     words = speaks_of(job)
     found: Subjects = {}
-    for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) != "code" or Path(path).name in ("setup.py", "conftest.py"):
+    for path, _ in code_sources(job.worktree):
+        if Path(path).name in ("setup.py", "conftest.py"):
             continue
         names = sorted(names_of(job.worktree / path) & words)
         if names:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import ast
 import re
 
-from ...tools import search
-from ..planner.paths import role_of_path
 from .job import Job
 from .pages import functions, written_columns
 from .scaffold import Signature, decorated
+from .sources import code_sources
 
 PLAIN = r"`?\w+`?(?:,\s*`?\w+`?)*(?:,?\s+and\s+`?\w+`?)?"
 TICKED = r"`\w+`(?:,\s*`\w+`)*,?\s+and\s+`\w+`"
@@ -34,14 +33,13 @@ def headers_for(job: Job, signature: Signature) -> dict[str, list[str]]:
         return {}
     written: dict[str, list[list[str]]] = {}
     told = [columns for note in entities(job) for columns in columns_told(note)]
-    for path in search.files(job.worktree, glob="*.py"):
-        if role_of_path(path) == "code":
-            for node in functions((job.worktree / path).read_text(encoding="utf-8", errors="replace")):
-                outputs = list(Signature(node).outputs)
-                columns = written_columns(node) if decorated(node, "component") else []
-                if len(outputs) == 1 and columns:
-                    written.setdefault(outputs[0], []).append(columns)
-                told += columns_told(ast.get_docstring(node) or "")
+    for _, source in code_sources(job.worktree):
+        for node in functions(source):
+            outputs = list(Signature(node).outputs)
+            columns = written_columns(node) if decorated(node, "component") else []
+            if len(outputs) == 1 and columns:
+                written.setdefault(outputs[0], []).append(columns)
+            told += columns_told(ast.get_docstring(node) or "")
     found: dict[str, list[str]] = {}
     for name, read in one.items():
         certain = only(written.get(name, []), read) or only(told, read)

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from ...tools import search
-from ..planner.paths import role_of_path
-from .scaffold import decorated
+from .pages import functions
+from .sources import code_sources
 
 READS = r"\b(?:reads?|takes?|loads?|opens?|given)\b[^`.;:]{{0,40}}`{name}`"
 WRITES = (
@@ -123,17 +122,11 @@ def known_in(root: Path) -> Known:
     """What the components and pipelines of a repository take and write."""
     found: dict[str, set[str]] = {}
     outputs: set[str] = set()
-    for path in search.files(root, glob="*.py"):
-        if role_of_path(path) == "code":
-            try:
-                body = ast.parse((root / path).read_text(encoding="utf-8", errors="replace")).body
-            except (SyntaxError, ValueError):
-                continue
-            for node in body:
-                if isinstance(node, ast.FunctionDef) and decorated(node, "component", "pipeline"):
-                    for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
-                        kind = ast.unparse(item.annotation) if item.annotation else ""
-                        found.setdefault(item.arg, set()).add(kind)
-                        outputs |= {item.arg} if re.search(r"\bOutput\[", kind) else set()
+    for _, source in code_sources(root):
+        for node in functions(source):
+            for item in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
+                kind = ast.unparse(item.annotation) if item.annotation else ""
+                found.setdefault(item.arg, set()).add(kind)
+                outputs |= {item.arg} if re.search(r"\bOutput\[", kind) else set()
     plain = {name: kind for name, kinds in found.items() if len(kinds) == 1 and (kind := min(kinds)) in PLAIN}
     return Known(plain=plain, outputs=outputs)

@@ -13,10 +13,9 @@ import builtins
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ...tools import search
 from ...tools.kfp_rules_decisions import OF_ARTIFACTS
-from ..planner.paths import role_of_path
 from .scaffold import AS_FILES, Signature, components_of, decorated
+from .sources import code_sources
 
 IMPORTER = {"artifact": "Artifact"}
 """What the task of a dsl.importer gives; its type is that of the call."""
@@ -28,10 +27,9 @@ Outputs = dict[str, str]
 def known_components(root: Path) -> dict[str, Signature]:
     """The components of a repository, by name; a name that two have is left out."""
     found: dict[str, list[Signature]] = {}
-    for path in search.files(root, glob="*.py"):
-        if role_of_path(path) == "code":
-            for signature in components_of((root / path).read_text(encoding="utf-8", errors="replace")):
-                found.setdefault(signature.name, []).append(signature)
+    for _, source in code_sources(root):
+        for signature in components_of(source):
+            found.setdefault(signature.name, []).append(signature)
     return {name: signatures[0] for name, signatures in found.items() if len(signatures) == 1}
 
 
