@@ -26,7 +26,7 @@ BREAKS = re.compile(
     re.M,
 )
 """How code ends that is wrong whatever it is given. A KeyError or a ValueError may be the input's fault."""
-WRONG = re.compile(r"^E\s+(.*\S)", re.M)
+SAID = re.compile(r"^E\s+(.*\S)", re.M)
 WHERE = re.compile(r"^(\S+\.py):(\d+): ", re.M)
 
 
@@ -49,7 +49,7 @@ def seen(ctx: GateContext) -> tuple[Fault, str] | None:
         code = next(iter(source.splitlines()[line - 1 : line]), "").strip()
         fault = fault_in(ctx, path, function_at(source, line), f"its line `{code}` ends with {error}")
         return (fault, path) if fault else None
-    wrong = [(case, lines) for case in failed if (lines := WRONG.findall(case.message))]
+    wrong = [(case, lines) for case in failed if (lines := wrong_result(case))]
     tested = {place for case, _ in wrong for place in tested_in(ctx, case.file)}
     if not wrong or len(tested) != 1:
         return None
@@ -94,6 +94,13 @@ def broke_in(case: TestCase) -> tuple[str, int, str] | None:
     error = BREAKS.search(case.message)
     path, line = WHERE.findall(case.message)[-1]
     return (path, int(line), error["error"].strip()[:200]) if error and role_of_path(path) == "code" else None
+
+
+def wrong_result(case: TestCase) -> list[str]:
+    """What pytest says of an assertion of the test itself that does not hold; empty where it failed otherwise."""
+    places, lines = PLACE.findall(case.message), SAID.findall(case.message)
+    asserted = bool(lines) and lines[0].startswith(("assert ", "AssertionError"))
+    return lines if asserted and places and places[-1] == case.file else []
 
 
 def function_at(source: str, line: int) -> str:

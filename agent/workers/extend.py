@@ -119,6 +119,7 @@ def more_tests(job: Job, target: str) -> Extension | None:
     helper = "" if "run" in bound else helper_for(job, fresh)
     if helper:
         imports = [
+            *(["import json"] if "json." in helper and "json" not in bound else []),
             "from pathlib import Path",
             "from tempfile import TemporaryDirectory",
             "from kfp import dsl",

@@ -28,6 +28,7 @@ class Signature:
         reads: Input -> those it looks up while that file is open.
         json: Whether it reads JSON.
         lines: Whether it reads JSON Lines, one object in each.
+        writes_lines: Whether what it writes are JSON Lines.
     """
 
     def __init__(self, node: ast.FunctionDef) -> None:
@@ -36,6 +37,7 @@ class Signature:
         self.reads = {name: read for name in parameters_of(node) if (read := read_from(node, name))}
         self.json = any(isinstance(item, ast.Name) and item.id == "json" for item in ast.walk(node))
         self.lines = self.json and reads_lines(node)
+        self.writes_lines = self.json and writes_lines(node)
         self.lists: list[str] = []
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
@@ -103,6 +105,13 @@ def reads_lines(node: ast.FunctionDef) -> bool:
     return any(name.id in names for call in calls for name in ast.walk(call) if isinstance(name, ast.Name))
 
 
+def writes_lines(node: ast.FunctionDef) -> bool:
+    """Whether a function writes JSON and ends each record with a line end."""
+    called = {ast.unparse(item.func) for item in ast.walk(node) if isinstance(item, ast.Call)}
+    texts = {item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)}
+    return "json.dumps" in called and "json.dump" not in called and "\n" in texts
+
+
 def columns_of(node: ast.AST) -> list[str]:
     """The string keys a function reads with `name["key"]`: for rows of a table, its columns."""
     reads = [
@@ -159,7 +168,8 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
 
     Each input artifact is a text, in the order of the signature; a list of artifacts is a list of texts. The helper
     gives what there is of output texts, logged metrics and the returned value: one of them alone, several as a tuple.
-    Plain parameters go through by name. It needs no fixture, so a test is one line.
+    Plain parameters go through by name. It needs no fixture, so a test is one line. JSON Lines go in and come out as
+    lists of dicts: the order of their keys says nothing.
 
     Args:
         signature: The component.
@@ -170,7 +180,7 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
     single = len(signature.inputs) == 1
     texts = {name: f"{name}_texts" if name in signature.lists else f"{name}_text" for name in signature.inputs}
     if single and not signature.lists:
-        texts = dict.fromkeys(signature.inputs, "text")
+        texts = dict.fromkeys(signature.inputs, "records" if signature.lines else "text")
     head = [*texts.values()] + (["**parameters"] if signature.parameters else [])
     lines = [
         f"def run({', '.join(head)}):",
@@ -187,6 +197,8 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
         if name in signature.lists:
             lines.append(f"        for item, text in zip({name}, {text}):")
             lines.append("            Path(item.path).write_text(text)")
+        elif text == "records":
+            lines.append(f'        Path({name}.path).write_text("".join(json.dumps(item) + "\\n" for item in records))')
         else:
             lines.append(f"        Path({name}.path).write_text({text})")
     passed = [f"{name}={name}" for name in [*signature.inputs, *signature.outputs]]
@@ -199,11 +211,15 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
 
 def gives(signature: Signature) -> list[str]:
     """What the helper returns, as expressions: texts of files, what was logged, what the component returned."""
-    parts = [
-        f"{name}.metadata" if kind == "Metrics" else f"Path({name}.path).read_text()"
-        for name, kind in signature.outputs.items()
-    ]
+    text = "Path({}.path).read_text()"
+    form = f"[json.loads(line) for line in {text}.splitlines()]" if gives_records(signature) else text
+    parts = [f"{name}.metadata" if kind == "Metrics" else form.format(name) for name, kind in signature.outputs.items()]
     return [*parts, *(["returned"] if signature.returns else [])]
+
+
+def gives_records(signature: Signature) -> bool:
+    """Whether the helper reads the one file that the component writes as JSON Lines."""
+    return signature.writes_lines and sum(kind != "Metrics" for kind in signature.outputs.values()) == 1
 
 
 def told_of(signature: Signature, texts: dict[str, str], headers: Mapping[str, list[str]]) -> list[str]:
@@ -214,7 +230,8 @@ def told_of(signature: Signature, texts: dict[str, str], headers: Mapping[str, l
         parts.append(f"Runs {signature.name} on a CSV text; its first line is the header, such as {sample}.")
     elif len(texts) == 1 and not signature.lists and signature.columns and signature.lines:
         sample = ", ".join(signature.columns)
-        parts.append(f"Runs {signature.name} on JSON Lines; each line is an object with {sample}.")
+        what = " and gives the dicts that it writes" if gives_records(signature) and len(gives(signature)) == 1 else ""
+        parts.append(f"Runs {signature.name} on a list of dicts with {sample}{what}.")
     else:
         for name, columns in signature.reads.items():
             if name in texts and signature.json:
@@ -224,8 +241,10 @@ def told_of(signature: Signature, texts: dict[str, str], headers: Mapping[str, l
                 header = ",".join(whole_header(columns, headers.get(name, [])))
                 parts.append(f"{texts[name]}: CSV, its first line is the header {header}.")
     if len(gives(signature)) > 1:
+        form = "dicts" if gives_records(signature) else "text"
         kinds = [
-            f"{name} as a dict" if kind == "Metrics" else f"text of {name}" for name, kind in signature.outputs.items()
+            f"{name} as a dict" if kind == "Metrics" else f"{form} of {name}"
+            for name, kind in signature.outputs.items()
         ]
         named = re.findall(r"[\[ ]\(['\"](\w+)['\"],", signature.returns) or [signature.returns]
         kinds += [f"what it returned ({', '.join(named)})"] if signature.returns else []

@@ -168,6 +168,7 @@ def tests_start(job: Job, target: str) -> str:
     else:
         helper = helper_for(job, named)
     standard = "from pathlib import Path\nfrom tempfile import TemporaryDirectory\n\n" if "Path(" in helper else ""
+    standard = f"import json\n{standard}" if "json." in helper else standard
     start = standard + TEST_IMPORTS[pipeline] + "\n" + "\n".join(lines) + "\n\n\n"
     return start + (helper + "\n\ndef test_" if helper else "")
 

@@ -1,7 +1,7 @@
 """Where a failing test broke down, by what pytest says of it."""
 
 import pytest
-from kfpilot.agent.verifier.crashes import broke_in, function_at
+from kfpilot.agent.verifier.crashes import broke_in, function_at, wrong_result
 from kfpilot.tools.pytest_run import TestCase
 
 AT = "tests/test_clean.py:9: in test_clean\n    clean(rows)\n"
@@ -43,3 +43,14 @@ def test_the_function_of_a_line() -> None:
     source = "import csv\n\n\ndef one():\n    return 1\n\n\ndef two():\n    return 2\n"
     assert [function_at(source, line) for line in (1, 5, 8, 99)] == ["", "one", "two", ""]
     assert function_at("def (", 1) == ""
+
+
+def test_a_wrong_result_is_an_assertion_of_the_test_itself() -> None:
+    here = "tests/test_clean.py:9: in test_clean\n    assert clean(rows) == 2\n"
+    assert wrong_result(case(f"{here}E   assert 1 == 2\nE    +  where 1 = clean()")) == [
+        "assert 1 == 2",
+        "+  where 1 = clean()",
+    ]
+    assert wrong_result(case(f"{here}steps/clean.py:3: in clean\n    assert rows\nE   assert []")) == []
+    assert wrong_result(case(f"{here}E   KeyError: 'x'")) == []
+    assert wrong_result(case("E   assert 1 == 2")) == []

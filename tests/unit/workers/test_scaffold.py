@@ -166,4 +166,29 @@ def pick(rows: Input[Dataset], kept: Output[Dataset]):
             print(row["state"])
 """
     assert find_component(loop, "pick").lines is True
-    assert "Runs pick on JSON Lines; each line is an object with state." in run_helper(find_component(loop, "pick"))
+    helper = run_helper(find_component(loop, "pick"))
+    assert "def run(records):" in helper and "Runs pick on a list of dicts with state." in helper
+
+
+def test_json_lines_go_in_and_come_out_as_dicts(tmp_path):
+    """The helper is run for real, against a function of the component's form."""
+    source = """@dsl.component
+def pick(rows: Input[Dataset], kept: Output[Dataset]):
+    import json
+    with open(rows.path) as source, open(kept.path, "w") as target:
+        for line in source:
+            row = json.loads(line)
+            if row["state"] == "on":
+                target.write(json.dumps({"id": 1, **row}) + "\\n")
+"""
+    helper = run_helper(find_component(source, "pick"))
+    assert "on a list of dicts with state and gives the dicts that it writes." in helper
+    (tmp_path / "t.py").write_text(
+        "import json\nfrom pathlib import Path\nfrom tempfile import TemporaryDirectory\n"
+        "class dsl:\n    class Dataset:\n        def __init__(self, name, uri):\n            self.path = uri\n"
+        + source.replace("@dsl.component\n", "").replace(": Input[Dataset]", "").replace(": Output[Dataset]", "")
+        + "pick.python_func = pick\n"
+        + helper
+        + "assert run([{'state': 'on'}, {'state': 'off'}]) == [{'state': 'on', 'id': 1}]\nassert run([]) == []\n"
+    )
+    subprocess.run([sys.executable, str(tmp_path / "t.py")], check=True)
