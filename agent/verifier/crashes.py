@@ -26,18 +26,20 @@ BREAKS = re.compile(
     re.M,
 )
 """How code ends that is wrong whatever it is given. A KeyError or a ValueError may be the input's fault."""
+VALUES = re.compile(r"\S+ (?:==|!=) \S")
+"""A line with what there was and what was expected."""
 SAID = re.compile(r"^E\s+(.*\S)", re.M)
 WHERE = re.compile(r"^(\S+\.py):(\d+): ", re.M)
 
 
-def seen(ctx: GateContext) -> tuple[Fault, str] | None:
-    """What the task's own tests show of the code, as a claim, and what tells whether two drafts show the same.
+def seen(ctx: GateContext) -> tuple[Fault, list[str]] | None:
+    """What the task's own tests show of the code, as a claim, and what of it another draft would show too.
 
     Args:
         ctx: The tests task as it was judged; the run of its tests is the bench's latest.
 
     Returns:
-        None where they show nothing, or no task made that code.
+        None where they show nothing, or no task made that code. Two drafts show the same when the lists share an item.
     """
     run = ctx.bench.latest
     own = own_tests(ctx)
@@ -48,16 +50,16 @@ def seen(ctx: GateContext) -> tuple[Fault, str] | None:
         source = ctx.read(path)
         code = next(iter(source.splitlines()[line - 1 : line]), "").strip()
         fault = fault_in(ctx, path, function_at(source, line), f"its line `{code}` ends with {error}")
-        return (fault, path) if fault else None
+        return (fault, [path]) if fault else None
     wrong = [(case, lines) for case in failed if (lines := wrong_result(case))]
     tested = {place for case, _ in wrong for place in tested_in(ctx, case.file)}
     if not wrong or len(tested) != 1:
         return None
     ((path, function),) = tested
     case, lines = wrong[0]
-    told = " ".join(line.strip() for line in lines[:4])
+    told = " ".join([line for line in lines if VALUES.search(line) and "..." not in line][:2] or lines[:3])
     fault = fault_in(ctx, path, function, f"{case.nodeid.rpartition('::')[2]} finds: {told[:300]}")
-    return (fault, f"{path}: {' '.join(lines)}") if fault else None
+    return (fault, [f"{path}: {line}" for line in lines if VALUES.search(line)]) if fault else None
 
 
 def fault_in(ctx: GateContext, path: str, function: str, does: str) -> Fault | None:

@@ -143,7 +143,7 @@ class DraftSession:
     def mend_code(self, handed: HandBack, number: int) -> str:
         """Draw the function again that the task's tests have found fault with, as the task says that made it."""
         session = DraftSession(self.handle, making(self.job, handed))
-        session.hints = [short(handed.fault.does)]
+        session.hints = [short(handed.fault.does, 400)]
         path = take_out(self.job.worktree, handed)
         session.draft("code", path, number)
         return f"drafted {path} again"

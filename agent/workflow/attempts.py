@@ -24,8 +24,8 @@ class TaskState(TypedDict, total=False):
     """What a checkpoint keeps of a task; big texts stay in files.
 
     The last six are about handing back (`handback`): the claim of the last attempt, the tests that the code role has
-    now, whether it had them, how many attempts it made, what came of it, and what the last draft of the
-    tests showed of the code.
+    now, whether it had them, how many attempts it made, what came of it, and what drafts of the tests
+    showed of the code.
     """
 
     attempt: int
@@ -46,7 +46,7 @@ class TaskState(TypedDict, total=False):
     once: bool
     mendings: int
     reply: str
-    broke: str
+    shown: list[str]
 
 
 def ask(

@@ -25,6 +25,7 @@ from .landing import put_judged
 from .place import keep_patch
 from .session import Lane
 
+MOST_SHOWN = 40
 MOST_MENDINGS = 2
 """Attempts of the code role at one claim, or fewer if the run's tasks have fewer."""
 
@@ -73,14 +74,17 @@ def offered(lane: Lane, task: PlannedTask, state: TaskState, verdict: Verdict | 
 
 
 def seen_twice(lane: Lane, context: GateContext, verdict: Verdict, state: TaskState) -> Fault | None:
-    """What two drafts of the tests in a row show of the code: a worker that only drafts cannot say it itself."""
+    """What two drafts of the tests show of the code: a worker that only drafts cannot say it itself."""
     if not lane.run.worker.fresh_tree:
         return None
-    before, found = state.get("broke", ""), seen(context)
-    state["broke"] = found[1] if found else ""
-    if found is None or found[1] != before or state.get("once") or groundless(context, verdict, found[0]):
+    before, found = state.get("shown") or [], seen(context)
+    if found is None:
         return None
-    return found[0]
+    fault, shown = found
+    state["shown"] = [*before, *(item for item in shown if item not in before)][-MOST_SHOWN:]
+    if not set(shown) & set(before) or state.get("once") or groundless(context, verdict, fault):
+        return None
+    return fault
 
 
 def mend(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:

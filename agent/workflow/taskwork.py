@@ -75,7 +75,7 @@ def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
     compiled.invoke(None if going_on else fresh, config, durability="sync")
 
 
-NOT_HANDED: TaskState = {"fault": None, "handed": None, "once": False, "mendings": 0, "reply": "", "broke": ""}
+NOT_HANDED: TaskState = {"fault": None, "handed": None, "once": False, "mendings": 0, "reply": "", "shown": []}
 """Of a task that is begun: nobody has said anything of its code."""
 
 
@@ -170,7 +170,7 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         "findings": findings,
         "same": same,
         "stop": stop,
-        "broke": state.get("broke", ""),
+        "shown": state.get("shown") or [],
     }
 
 
