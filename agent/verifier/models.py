@@ -69,6 +69,7 @@ class HandBack(BaseModel):
     demands: list[str] = Field(default=[], description="What the documents say in the places that the claim names")
     failing: str = Field(default="", description="The failing tests, with their output")
     tree: str = Field(description="The git tree with the tests, before any code was changed")
+    others: list[str] = Field(default=[], description="Trees with other drafts of the tests that show the same")
     attempt: int = Field(description="The attempt that wrote the tests")
 
 

@@ -25,7 +25,7 @@ class TaskState(TypedDict, total=False):
 
     The last six are about handing back (`handback`): the claim of the last attempt, the tests that the code role has
     now, whether it had them, how many attempts it made, what came of it, and what drafts of the tests
-    showed of the code.
+    showed of the code, with their trees.
     """
 
     attempt: int
@@ -46,7 +46,7 @@ class TaskState(TypedDict, total=False):
     once: bool
     mendings: int
     reply: str
-    shown: list[str]
+    shown: dict[str, list[str]]
 
 
 def ask(

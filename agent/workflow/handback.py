@@ -14,18 +14,18 @@ from ...tools import git
 from ...tools.git_merge import paths_between
 from ..events import HandedBack
 from ..planner.models import PlannedTask
-from ..planner.paths import may_write, roles_of, writable_for
+from ..planner.paths import may_write, role_of_path, roles_of, writable_for
 from ..verifier.claims import demands, groundless, path_of, with_code
 from ..verifier.context import GateContext
 from ..verifier.crashes import seen
 from ..verifier.models import Fault, HandBack, Mended, Verdict
 from ..workers.job import Feedback
-from .attempts import TaskState, ask
+from .attempts import TaskState, ask, seen_by_gates
 from .landing import put_judged
 from .place import keep_patch
 from .session import Lane
 
-MOST_SHOWN = 40
+MOST_OTHERS = 3
 MOST_MENDINGS = 2
 """Attempts of the code role at one claim, or fewer if the run's tasks have fewer."""
 
@@ -56,9 +56,10 @@ def offered(lane: Lane, task: PlannedTask, state: TaskState, verdict: Verdict | 
     if not verdict or not run.settings.hand_back or "tests" not in roles or "code" in roles:
         return None, ""
     context = lane.context(task, state["base"])
-    fault = Fault.model_validate(state["fault"]) if state.get("fault") else seen_twice(lane, context, verdict, state)
+    fault, others = seen_twice(lane, context, verdict, state) if not state.get("fault") else (state["fault"], [])
     if fault is None:
         return None, ""
+    fault = Fault.model_validate(fault)
     why = groundless(context, verdict, fault) or ("it was handed to the code role before" if state.get("once") else "")
     run.emit(HandedBack(task=task.id, attempt=state["attempt"], fault=fault.model_dump(mode="json"), refused=why))
     if why:
@@ -68,23 +69,46 @@ def offered(lane: Lane, task: PlannedTask, state: TaskState, verdict: Verdict | 
         demands=demands(context.feature, fault),
         failing=verdict.feedback(),
         tree=state["tree"],
+        others=others,
         attempt=state["attempt"],
     )
     return handed, ""
 
 
-def seen_twice(lane: Lane, context: GateContext, verdict: Verdict, state: TaskState) -> Fault | None:
-    """What two drafts of the tests show of the code: a worker that only drafts cannot say it itself."""
-    if not lane.run.worker.fresh_tree:
-        return None
-    before, found = state.get("shown") or [], seen(context)
+def seen_twice(lane: Lane, context: GateContext, verdict: Verdict, state: TaskState) -> tuple[Fault | None, list[str]]:
+    """What two drafts of the tests show of the code: a worker that only drafts cannot say it itself.
+
+    Returns:
+        The claim, if there is one, and the trees of the earlier drafts, latest first.
+    """
+    found = seen(context) if lane.run.worker.fresh_tree else None
     if found is None:
-        return None
+        return None, []
     fault, shown = found
-    state["shown"] = [*before, *(item for item in shown if item not in before)][-MOST_SHOWN:]
-    if not set(shown) & set(before) or state.get("once") or groundless(context, verdict, fault):
-        return None
-    return fault
+    before = state.get("shown") or {}
+    others = [tree for item in shown for tree in before.get(item, []) if tree != state["tree"]]
+    state["shown"] = before | {item: [*before.get(item, []), state["tree"]] for item in shown}
+    if not any(item in before for item in shown) or state.get("once") or groundless(context, verdict, fault):
+        return None, []
+    return fault, list(dict.fromkeys(others[::-1]))[:MOST_OTHERS]
+
+
+def with_other_tests(lane: Lane, task: PlannedTask, state: TaskState) -> tuple[str, Verdict] | None:
+    """The new code with each of the other drafts of the tests that had found the same, until one passes.
+
+    Returns:
+        The tree and what the gates saw of it; None where none passes.
+    """
+    handed = handed_of(state)
+    for tree in handed.others if handed else []:
+        put_judged(lane, state["base"], state["tree"])
+        paths = [path for path in paths_between(lane.worktree, state["base"], tree) if role_of_path(path) == "tests"]
+        git.restore(lane.worktree, tree, paths)
+        other: TaskState = {**state, "tree": git.tree_hash(lane.worktree)}
+        verdict = seen_by_gates(lane, task, other)
+        if verdict.passed:
+            return other["tree"], verdict
+    return None
 
 
 def mend(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
@@ -127,7 +151,8 @@ def mended(lane: Lane, state: TaskState) -> Mended | None:
     handed = handed_of(state)
     if handed is None:
         return None
-    return Mended(fault=handed.fault, files=sorted(paths_between(lane.worktree, handed.tree, state["tree"])))
+    changed = paths_between(lane.worktree, handed.tree, state["tree"])
+    return Mended(fault=handed.fault, files=sorted(path for path in changed if role_of_path(path) != "tests"))
 
 
 def give_back(lane: Lane, task: PlannedTask, state: TaskState, why: str) -> TaskState:

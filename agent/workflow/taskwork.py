@@ -24,7 +24,7 @@ from ..workers.job import Feedback
 from ..workers.same import same_failures
 from .attempts import TaskState, ask, seen_by_gates
 from .clean_record import clean_failure
-from .handback import as_handed, attempts_of, give_back, mend, mended, not_agreed, offered
+from .handback import as_handed, attempts_of, give_back, mend, mended, not_agreed, offered, with_other_tests
 from .landing import NewBase, land, put_judged
 from .lanes import await_turn
 from .limits import SAME_OTHER_WORKER, stop_for
@@ -75,7 +75,7 @@ def work_task(lane: Lane, task: PlannedTask, checkpointer: Any) -> None:
     compiled.invoke(None if going_on else fresh, config, durability="sync")
 
 
-NOT_HANDED: TaskState = {"fault": None, "handed": None, "once": False, "mendings": 0, "reply": "", "shown": []}
+NOT_HANDED: TaskState = {"fault": None, "handed": None, "once": False, "mendings": 0, "reply": "", "shown": {}}
 """Of a task that is begun: nobody has said anything of its code."""
 
 
@@ -124,6 +124,10 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         failures = [refused]
     if not failures:
         verdict = seen_by_gates(lane, now, state)
+        other = None if verdict.passed else with_other_tests(lane, now, state)
+        if other:
+            state = {**state, "tree": other[0]}
+            verdict = other[1]
         failures = [line for gate in verdict.gates if not gate.passed for line in gate.failures]
     passed = verdict is not None and verdict.passed
     why = "" if passed else " ".join((failures or ["no gate ran"])[0].split())[:300]
@@ -131,7 +135,12 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     offer, refusal = offered(lane, task, state, verdict) if not state.get("handed") else (None, "")
     if passed and verdict:
         verdict.mended = mended(lane, state)
-        return {"verdict": verdict.model_dump(mode="json"), "feedback": None, "failures": []}
+        return {
+            "verdict": verdict.model_dump(mode="json"),
+            "tree": state["tree"],
+            "feedback": None,
+            "failures": [],
+        }
     # What the code role did not manage is told by itself.
     findings = [*(state.get("findings") or [] if attempt > 1 else []), "" if state.get("handed") else why]
     if offer:
@@ -170,7 +179,7 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         "findings": findings,
         "same": same,
         "stop": stop,
-        "shown": state.get("shown") or [],
+        "shown": state.get("shown") or {},
     }
 
 

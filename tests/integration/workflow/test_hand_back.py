@@ -336,3 +336,12 @@ def test_the_same_wrong_result_in_two_drafts_of_the_tests_is_a_claim_too(drafted
     assert here.outcomes() == {"T002": "verified"} and end(here).mended == ["shop/double.py"]
     (told,) = [event.fault for event in here.events if event.type == "handed-back"]
     assert told["does"].startswith("test_double finds: assert 6 == 4") and told["function"] == "double"
+
+
+def test_new_code_may_pass_another_draft_that_found_the_same(drafted: Runs) -> None:
+    here = drafted(WRONG)
+    worse = TEST + "    assert double(5) == 11\n"
+    assert here.run(fenced(TEST), fenced(worse), fenced(RIGHT)) == 0
+    assert here.outcomes() == {"T002": "verified"} and end(here).mended == ["shop/double.py"]
+    assert here.git("show", f"{here.branch}:tests/test_double.py") == TEST
+    assert here.git("show", f"{here.branch}:shop/double.py") == RIGHT
