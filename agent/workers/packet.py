@@ -22,6 +22,7 @@ from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
 from .related import related
 from .scaffold import as_step, components_of
+from .wanted import wanted_functions
 
 FULL_LINES = 220
 CONTEXT_CHARS = 12_000
@@ -93,7 +94,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         edge_cases=edge_cases_of(feature, role) if not brief else near_to(text, edges, 2),
         entities=entities_of(feature, role) if not brief else near_to(text, entities, 1),
         files=shown_files(job, role, around, brief),
-        recipes=nearest(text, role, task.files, k=recipes, floor=NEAR),
+        recipes=nearest(text, role, task.files, k=recipes, floor=NEAR, kind=kind_of(job, role) if brief else ""),
         scope=scope_of(job, role),
         rest=rest_of(task, role),
         words=job.words,
@@ -101,6 +102,12 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         tree=job.tree,
         added=added_since(job),
     )
+
+
+def kind_of(job: Job, role: Role) -> str:
+    """What a code task makes, where it gives signatures of one kind alone."""
+    kinds = {wanted.kind for wanted in wanted_functions(job)} if role == "code" else set()
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def added_since(job: Job) -> list[str]:

@@ -64,7 +64,9 @@ def load_recipes() -> tuple[Recipe, ...]:
     return tuple(_parse(file) for file in files if file.suffix in _LANGUAGES and file.name != "__init__.py")
 
 
-def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2, floor: float = 0.0) -> list[Recipe]:
+def nearest(
+    task_text: str, role: str, files: Sequence[str], k: int = 2, floor: float = 0.0, kind: str = ""
+) -> list[Recipe]:
     """The recipes that are nearest to a task, best first.
 
     Args:
@@ -73,11 +75,12 @@ def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2, floor: 
         files: The files it names, relative to the repository.
         k: How many recipes at most.
         floor: Leave out those whose score is below this part of the best one's.
+        kind: `component` or `pipeline`: only recipes that define one; empty for any.
 
     Returns:
         Up to `k` recipes. Fewer, or none, if no others have anything in common with the task.
     """
-    candidates = [recipe for recipe in load_recipes() if role in recipe.roles]
+    candidates = [recipe for recipe in load_recipes() if role in recipe.roles and defines(recipe, kind)]
     said = _sequence(_NAME.sub(" ", task_text)), _sequence(task_text)
     parts = api_of(task_text)
     scored = [
@@ -87,6 +90,11 @@ def nearest(task_text: str, role: str, files: Sequence[str], k: int = 2, floor: 
     ]
     scored.sort(key=lambda pair: (-pair[0], pair[1].slug))
     return [recipe for score, recipe in scored[:k] if score >= floor * scored[0][0]]
+
+
+def defines(recipe: Recipe, kind: str) -> bool:
+    """Whether a recipe defines a component or a pipeline; a pipeline's recipe is no example of a component."""
+    return not kind or bool(re.search(rf"^@dsl\.(?:container_)?{kind}\b", recipe.text, re.M))
 
 
 def _parse(file: Path) -> Recipe:

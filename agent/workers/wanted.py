@@ -19,7 +19,17 @@ NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
 NAMES_FILE = re.compile(r"[\w-]+(?:/[\w-]+)+\.\w+|\b[\w-]+\.(?:py|md|ya?ml|toml|json)\b")
 REFERS = re.compile(r"[\d., ]+$|requirements?\b|refs?\b|depends\b|named `|called `", re.I)
 ARTIFACT = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[(?:dsl\.)?((?:[Ll]ist\[)?\w+)\]")
-JSON_LINES = re.compile(r"\bJSON[ -]?Lines?\b|\bJSONL\b|\bNDJSON\b", re.I)
+FORMATS = (
+    (
+        re.compile(r"\bJSON[ -]?Lines?\b|\bJSONL\b|\bNDJSON\b", re.I),
+        "JSON Lines are read with json.loads(line) for each line, and written with json.dumps(record) and a newline.",
+    ),
+    (
+        re.compile(r"\bCSV\b"),
+        "A CSV is read with csv.DictReader, which gives texts: int(row[…]) and float(row[…]) make numbers of them.",
+    ),
+)
+"""How the files are read and written that a task speaks of."""
 SPEAKS_JSON = re.compile(r"\bJSON\b|\bJSONL\b|\bNDJSON\b", re.I)
 CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
 KINDS = {"component": "component", "step": "component", "pipeline": "pipeline"}
@@ -171,8 +181,7 @@ def artifacts_of(wanted: Wanted, text: str = "") -> list[str]:
             writes.append(f'`{name}` with open({name}.path, "w")')
     told = [f"Read {', '.join(reads)}."] if reads else []
     told += [f"Write {', '.join(filter(None, writes))}."] if any(writes) else []
-    each = "JSON Lines are read with json.loads(line) for each line, and written with json.dumps(record) and a newline."
-    return [*told, each] if JSON_LINES.search(text) else told
+    return [*told, *(how for form, how in FORMATS if form.search(text))]
 
 
 def fields_of(wanted: Wanted) -> list[str]:

@@ -1,6 +1,6 @@
 # title: Component that summarises a CSV dataset by a column
 # use when: a component groups rows by a key and writes one row for each: totals, sums, means, counts per something
-# keywords: component, group, group by, per, for each, one row per, aggregate, summarise, summarize, summary, total, totals, sum, mean, average, csv, dataset, sorted, Input[Dataset], Output[Dataset]
+# keywords: component, group, group by, per, for each, one row per, one row, one line, number of, percentage, share, alphabetical, aggregate, summarise, summarize, summary, total, totals, sum, mean, average, csv, dataset, sorted, Input[Dataset], Output[Dataset]
 # roles: code
 # path: pipelines/components/average_by_station.py
 """Component that averages the readings of each station."""

@@ -169,3 +169,10 @@ def test_gives_at_most_k_and_always_the_same() -> None:
 
 def test_gives_nothing_when_nothing_is_alike() -> None:
     assert nearest("Übersetze die Begrüßung", "code", []) == []
+
+
+def test_a_pipeline_is_no_example_of_a_component() -> None:
+    task = "Write `flag_late(passages, flagged)`: the column `late` says yes if it is later than that and no otherwise"
+    assert nearest(task, "code", ["steps/flag_late.py"], k=1)[0].slug == "condition-pipeline"
+    found = nearest(task, "code", ["steps/flag_late.py"], k=9, kind="component")
+    assert found and all("@dsl.component" in recipe.text or "container" in recipe.slug for recipe in found)

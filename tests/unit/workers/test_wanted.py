@@ -80,7 +80,8 @@ def test_each_artifact_of_a_component_is_told_with_its_path(job_of: Callable[[st
         'Write `out` with open(out.path, "w"), `seen` with seen.log_metric(key, value).',
     ]
     assert "json.loads(line) for each line" in artifacts_of(wanted, "it reads the JSON Lines file `low`")[-1]
-    assert artifacts_of(wanted, "it reads the CSV `low`") == artifacts_of(wanted)
+    assert "csv.DictReader, which gives texts" in artifacts_of(wanted, "it reads the CSV `low`")[-1]
+    assert len(artifacts_of(wanted, "it reads `low`")) == len(artifacts_of(wanted)) == 2
 
 
 @pytest.mark.parametrize(
