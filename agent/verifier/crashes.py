@@ -22,10 +22,11 @@ from .tests_gate import own_tests
 
 BREAKS = re.compile(
     r"^E\s+(?P<error>(?:FileNotFoundError|TypeError|NameError|UnboundLocalError|AttributeError|ImportError"
-    r"|ModuleNotFoundError|ZeroDivisionError|RecursionError|io\.UnsupportedOperation)\b.*)",
+    r"|ModuleNotFoundError|ZeroDivisionError|RecursionError|io\.UnsupportedOperation"
+    r"|(?P<soft>KeyError|IndexError|ValueError))\b.*)",
     re.M,
 )
-"""How code ends that is wrong whatever it is given. A KeyError or a ValueError may be the input's fault."""
+"""How code ends that is wrong whatever it is given; of the soft ones the input may be to blame."""
 VALUES = re.compile(r"\S+ (?:==|!=) \S")
 """A line with what there was and what was expected."""
 SAID = re.compile(r"^E\s+(.*\S)", re.M)
@@ -46,11 +47,13 @@ def seen(ctx: GateContext) -> tuple[Fault, list[str]] | None:
     failed = [case for case in run.tests if case.file in own and case.outcome == "failed"] if run else []
     broken = [place for case in failed if (place := broke_in(case))]
     if broken:
-        (path, line, error), _ = Counter(broken).most_common(1)[0]
+        (path, line, error, soft), _ = Counter(broken).most_common(1)[0]
         source = ctx.read(path)
         code = next(iter(source.splitlines()[line - 1 : line]), "").strip()
         fault = fault_in(ctx, path, function_at(source, line), f"its line `{code}` ends with {error}")
-        return (fault, [path]) if fault else None
+        if soft and code.startswith("raise"):
+            return None  # It refuses its input, which may be right.
+        return (fault, [f"{path}: {code}: {error}" if soft else path]) if fault else None
     wrong = [(case, lines) for case in failed if (lines := wrong_result(case))]
     tested = {place for case, _ in wrong for place in tested_in(ctx, case.file)}
     if not wrong or len(tested) != 1:
@@ -89,13 +92,19 @@ def tested_in(ctx: GateContext, test: str) -> set[tuple[str, str]]:
     return found
 
 
-def broke_in(case: TestCase) -> tuple[str, int, str] | None:
-    """File and line of the code that a test broke down in, and how; None where it failed otherwise or elsewhere."""
+def broke_in(case: TestCase) -> tuple[str, int, str, bool] | None:
+    """File and line of the code that a test broke down in, how, and whether the input may be to blame for it.
+
+    Returns:
+        None where it failed otherwise or elsewhere.
+    """
     if case.outcome != "failed" or not PLACE.search(case.message):
         return None
     error = BREAKS.search(case.message)
     path, line = WHERE.findall(case.message)[-1]
-    return (path, int(line), error["error"].strip()[:200]) if error and role_of_path(path) == "code" else None
+    if not error or role_of_path(path) != "code":
+        return None
+    return path, int(line), error["error"].strip()[:200], bool(error["soft"])
 
 
 def wrong_result(case: TestCase) -> list[str]:

@@ -18,20 +18,25 @@ def case(message: str, outcome: str = "failed") -> TestCase:
 )
 def test_an_error_in_a_line_of_the_code_is_a_break_down(error: str) -> None:
     found = broke_in(case(f"{AT}steps/clean.py:15: in clean\n    open(path)\nE   {error}"))
-    assert found == ("steps/clean.py", 15, error)
+    assert found == ("steps/clean.py", 15, error, False)
+
+
+def test_the_input_may_be_to_blame_for_some_errors() -> None:
+    for error in ("KeyError: 'x'", "IndexError: list index out of range", "ValueError: limit"):
+        found = broke_in(case(f"{AT}steps/clean.py:15: in clean\n    row['x']\nE   {error}"))
+        assert found == ("steps/clean.py", 15, error, True)
 
 
 @pytest.mark.parametrize(
     "message",
     [
-        f"{AT}steps/clean.py:15: in clean\n    row['x']\nE   KeyError: 'x'",
-        f"{AT}steps/clean.py:15: in clean\n    raise ValueError\nE   ValueError: limit",
+        f"{AT}steps/clean.py:15: in clean\n    raise Refused\nE   steps.clean.Refused: limit",
         "tests/test_clean.py:9: in test_clean\n    clean(1, 2)\nE   TypeError: clean() takes 1 positional argument",
         "tests/test_clean.py:9: in test_clean\n    assert 1 == 2\nE   assert 1 == 2",
         "E   TypeError: no place",
     ],
 )
-def test_what_the_input_may_be_to_blame_for_is_none(message: str) -> None:
+def test_what_fails_elsewhere_or_in_another_way_is_none(message: str) -> None:
     assert broke_in(case(message)) is None
 
 
