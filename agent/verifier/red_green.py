@@ -130,7 +130,7 @@ def changes_later(ctx: GateContext, task: PlannedTask, case: TestCase) -> bool:
 
 
 def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
-    """The names a failing test uses, and the modules those come from."""
+    """The names a failing test uses that are not of its own making, and the modules those come from."""
     if not (ctx.worktree / case.file).is_file():
         return set(), set()
     try:
@@ -143,6 +143,7 @@ def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == function:
             names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
             names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    names -= own_names(tree)
     modules: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -153,6 +154,19 @@ def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
         elif isinstance(node, ast.Import):
             modules |= {a.name for a in node.names if (a.asname or a.name.partition(".")[0]) in names}
     return names, modules
+
+
+def own_names(tree: ast.Module) -> set[str]:
+    """What a test file gives names to itself: fixtures, helpers, arguments and variables."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
 
 
 def overdue(ctx: GateContext, run: TestRun) -> list[str]:

@@ -211,6 +211,19 @@ def test_a_wrong_test_does_not_hide_behind_a_later_task(checkout: MakeCheckout) 
     assert not verdict.passed
 
 
+def test_a_name_of_its_own_is_not_what_a_later_task_brings(checkout: MakeCheckout) -> None:
+    tasks = """- [ ] T001 [US1] Test in tests/test_keep.py that `single` gives the price
+- [ ] T002 [US1] Create `total(prices)` in shop/total.py: reads the CSV `prices`
+"""
+    text = (
+        "import pytest\nfrom shop.price import single\n\n\n@pytest.fixture\ndef prices():\n    return [2]\n\n\n"
+        "def test_single(prices):\n    assert single(prices=prices) == 2\n"
+    )
+    verdict = checkout(tasks).judge({TEST: text}, "tests", later=("T002",))
+    assert not verdict.passed
+    assert "unexpected keyword argument 'prices'" in verdict.feedback()
+
+
 def test_a_skipped_test_beside_a_passing_one_is_told(checkout: MakeCheckout) -> None:
     text = GOOD.replace("from shop", "import pytest\nfrom shop", 1) + (
         "\n\n@pytest.mark.skip(reason='slow')\ndef test_more():\n    assert keep([]) == []\n"
