@@ -175,7 +175,7 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
         signature: The component.
         headers: Input -> all columns of the table that it gets, where that is known.
     """
-    if not signature.plain or not signature.inputs or not signature.outputs:
+    if not signature.plain or not signature.inputs or not (signature.outputs or signature.returns):
         return ""
     single = len(signature.inputs) == 1
     texts = {name: f"{name}_texts" if name in signature.lists else f"{name}_text" for name in signature.inputs}
@@ -249,6 +249,8 @@ def told_of(signature: Signature, texts: dict[str, str], headers: Mapping[str, l
         named = re.findall(r"[\[ ]\(['\"](\w+)['\"],", signature.returns) or [signature.returns]
         kinds += [f"what it returned ({', '.join(named)})"] if signature.returns else []
         parts.append(f"Returns a tuple: {', '.join(kinds)}.")
+    elif list(signature.outputs.values()) == ["Metrics"]:
+        parts.append("Returns the logged metrics as a dict.")
     if not parts:
         return []
     return [f'    """{parts[0]}"""'] if len(parts) == 1 else ['    """' + "\n    ".join(parts), '    """']

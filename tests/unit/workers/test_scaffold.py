@@ -192,3 +192,11 @@ def pick(rows: Input[Dataset], kept: Output[Dataset]):
         + "assert run([{'state': 'on'}, {'state': 'off'}]) == [{'state': 'on', 'id': 1}]\nassert run([]) == []\n"
     )
     subprocess.run([sys.executable, str(tmp_path / "t.py")], check=True)
+
+
+def test_the_helper_says_that_metrics_are_a_dict_and_gives_what_is_returned(tmp_path):
+    metrics = find_component(READ.replace("Output[Dataset]", "Output[Metrics]"), "pick")
+    assert "Returns the logged metrics as a dict." in run_helper(metrics)
+    counted = READ.replace(", kept: Output[Dataset]):", ") -> int:") + "        return len(wanted)\n"
+    helper = run_helper(find_component(counted, "pick"))
+    assert helper.rstrip().endswith("returned = pick.python_func(rows=rows)\n        return returned")
