@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,25 @@ FIRST, SECOND, THIRD = ([(f"docs/{name}.md", TEXT)] for name in ("first", "secon
 Runs = Any
 
 
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first test of the module leaves its run for the others."""
+    return tmp_path_factory.mktemp("done")
+
+
 @pytest.fixture
-def runs(scripted_runs: Callable[..., Runs]) -> Runs:
-    """A run that has done all three tasks."""
-    made = scripted_runs(PAGES)
-    assert made.run(FIRST, THIRD, SECOND) == 0
-    assert made.ticks() == "xxx"
-    return made
+def runs(scripted_runs: Callable[..., Runs], done: Path, tmp_path: Path) -> Runs:
+    """A run that has done all three tasks; it is made once, and each test has a copy."""
+    if not (done / "repo").is_dir():
+        made = scripted_runs(PAGES)
+        assert made.run(FIRST, THIRD, SECOND) == 0
+        assert made.ticks() == "xxx"
+        shutil.copytree(made.root, done / "repo", symlinks=True)
+        shutil.copytree(made.cache, done / "cache", symlinks=True)
+        return made
+    shutil.copytree(done / "repo", tmp_path / "repo", symlinks=True)
+    shutil.copytree(done / "cache", tmp_path / "cache", symlinks=True)
+    return scripted_runs(root=tmp_path / "repo")
 
 
 def take_back(runs: Runs, target: str | None = None, **more: Any) -> Undo:
