@@ -37,7 +37,7 @@ demo: $(STAMP)  ## run the example feature with the embedded model and show the 
 
 # As many processes as tests/conftest.py says, at most four. A file stays with one process, which makes its fixtures
 # once; in order, so that the quick unit tests fill up the end.
-test: $(STAMP)  ## the suite; of the chaos cases every fifth (make test ARGS="tests/unit -k report" for a part)
+test: $(STAMP)  ## the suite; of the chaos cases every seventh (make test ARGS="tests/unit -k report" for a part)
 	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # mypy and import-linter want the import name in the file system: kfpilot/agent, kfpilot/tools, kfpilot/prompts.

@@ -56,14 +56,14 @@ FEW = 6
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the many cases of a test marked `chaos` every fifth is tried each time; all of them by `make chaos`."""
+    """Of the many cases of a test marked `chaos` every seventh is tried each time; all of them by `make chaos`."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         if item.get_closest_marker("chaos") and not item.get_closest_marker("slow"):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for same in cases.values():
         for number, item in enumerate(same if len(same) >= FEW else ()):
-            if number % 5:
+            if number % 7:
                 item.add_marker("slow")
 
 
