@@ -14,8 +14,6 @@ from .scaffold import components_of
 from .wanted import wanted_functions
 
 SIBLING_LINES = 80
-MODEL_LINES = 40
-"""Of what a small model is shown whole: how this project reads and writes its data."""
 ARTIFACTS = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[")
 
 
@@ -40,7 +38,7 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     whole = role in ("tests", "docs")
     result = [(path, whole) for path in named]
     if role == "code" and brief:
-        result += [(path, length(root / path) <= MODEL_LINES) for path in makers(job, code)]
+        result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
     told = role == "docs" and not brief
     result += [

@@ -98,7 +98,7 @@ def test_a_component_sees_what_makes_its_input_and_what_is_said_of_it(
     asked: Callable[[str], dict[str, str]],
 ) -> None:
     request = asked("T001")["depot/steps/weigh.py"]
-    assert 'target.write(",".join(["parcel", "kilos"]))' in request and "Drops those without kilos." in request
+    assert "depot/steps/clean.py (signatures)" in request and "Drops those without kilos." in request
     assert "- The columns that `clean` writes: `parcel`, `kilos`." in request
     assert "`parcel,limit`" in request and "exactly the limit" in request
     assert "Roof" not in request and "heating" not in request
