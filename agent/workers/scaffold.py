@@ -173,7 +173,7 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
 
     Args:
         signature: The component.
-        headers: Input -> all columns of the table that it gets, where that is known.
+        headers: Input -> columns of the table that it gets, where they are known.
     """
     if not signature.plain or not signature.inputs or not (signature.outputs or signature.returns):
         return ""
