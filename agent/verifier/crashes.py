@@ -15,7 +15,6 @@ from ...tools.project_names import parse
 from ...tools.pytest_run import TestCase
 from ..planner.classify import classify
 from ..planner.paths import role_of_path
-from .claims import PLACE
 from .context import GateContext
 from .models import Fault
 from .tests_gate import own_tests
@@ -50,9 +49,9 @@ def seen(ctx: GateContext) -> tuple[Fault, list[str]] | None:
         (path, line, error, soft), _ = Counter(broken).most_common(1)[0]
         source = ctx.read(path)
         code = next(iter(source.splitlines()[line - 1 : line]), "").strip()
-        fault = fault_in(ctx, path, function_at(source, line), f"its line `{code}` ends with {error}")
         if soft and code.startswith("raise"):
             return None  # It refuses its input, which may be right.
+        fault = fault_in(ctx, path, function_at(source, line), f"its line `{code}` ends with {error}")
         return (fault, [f"{path}: {code}: {error}" if soft else path]) if fault else None
     wrong = [(case, lines) for case in failed if (lines := wrong_result(case))]
     tested = {place for case, _ in wrong for place in tested_in(ctx, case.file)}
@@ -98,20 +97,18 @@ def broke_in(case: TestCase) -> tuple[str, int, str, bool] | None:
     Returns:
         None where it failed otherwise or elsewhere.
     """
-    if case.outcome != "failed" or not PLACE.search(case.message):
+    places, error = WHERE.findall(case.message), BREAKS.search(case.message)
+    if case.outcome != "failed" or not places or not error or role_of_path(places[-1][0]) != "code":
         return None
-    error = BREAKS.search(case.message)
-    path, line = WHERE.findall(case.message)[-1]
-    if not error or role_of_path(path) != "code":
-        return None
+    path, line = places[-1]
     return path, int(line), error["error"].strip()[:200], bool(error["soft"])
 
 
 def wrong_result(case: TestCase) -> list[str]:
     """What pytest says of an assertion of the test itself that does not hold; empty where it failed otherwise."""
-    places, lines = PLACE.findall(case.message), SAID.findall(case.message)
+    places, lines = WHERE.findall(case.message), SAID.findall(case.message)
     asserted = bool(lines) and lines[0].startswith(("assert ", "AssertionError"))
-    return lines if asserted and places and places[-1] == case.file else []
+    return lines if asserted and places and places[-1][0] == case.file else []
 
 
 def function_at(source: str, line: int) -> str:

@@ -124,7 +124,9 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         failures = [refused]
     if not failures:
         verdict = seen_by_gates(lane, now, state)
-        other = None if verdict.passed else with_other_tests(lane, now, state)
+        # Other tests help only where nothing but the tests is wrong.
+        failed = {gate.gate for gate in verdict.gates if not gate.passed}
+        other = with_other_tests(lane, now, state) if failed == {"tests"} else None
         if other:
             state = {**state, "tree": other[0]}
             verdict = other[1]
