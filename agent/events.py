@@ -195,7 +195,7 @@ Listener = Callable[[Any], None]
 
 
 class Journal:
-    """Appends events to a file as JSON lines and hands them to listeners.
+    """Appends events to a file as JSON lines and hands them to listeners; after the run's end it takes none.
 
     Args:
         path: The file; made with its folder if missing. Numbering goes on where the file ends.
@@ -212,17 +212,14 @@ class Journal:
         self._seq = sum(1 for _ in read_journal(path)) if path.exists() else 0
         self._closed = False
 
-    def close(self) -> None:
-        """Take nothing more: a thread that outlives its run must not make it look unfinished."""
-        with self._lock:
-            self._closed = True
-
     def emit(self, event: Any) -> None:
         """Stamp, take out secrets, write, flush, tell the listeners."""
         event = without_secrets(event)
         with self._lock:
             if self._closed:
                 return
+            # At once: a thread that outlives its run, or waits for the lock, must not make it look unfinished.
+            self._closed = isinstance(event, RunFinished)
             self._seq += 1
             event.seq, event.at = self._seq, time.time()
             with self.path.open("a", encoding="utf-8") as out:

@@ -55,12 +55,15 @@ def is_alive(pid: int, mark: str) -> bool:
     return pid > 0 and mark in _command_line(pid)
 
 
-def stop(pid: int, mark: str) -> bool:
-    """Tell the process to end in order (TERM); False when it does not run any more."""
+def stop(pid: int, mark: str, *, again: bool = False) -> bool:
+    """Tell the process to end in order (TERM; INT the second time); False when it does not run any more.
+
+    Two signals of one number are one to a process that had no time to see the first.
+    """
     if not is_alive(pid, mark):
         return False
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGINT if again else signal.SIGTERM)
     return True
 
 

@@ -23,6 +23,7 @@ from ..reports.write import write_whole
 from ..settings import load_settings
 from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
 from .place import RECORDS, Request, new_run_id, records
+from .stopping import SIGNALS
 
 START = 4.0
 """Seconds that a start waits for the child to have its place, or to say why not."""
@@ -222,7 +223,7 @@ def cancel(root: Path, run: str | None = None) -> Background:
         if job.run.startswith(run or "") and detached.stop(job.pid if job.exit_code is None else 0, str(job.file)):
             # The first signal lets the current step end; a call of a model may take long, so the next one cuts it off.
             time.sleep(STEP)
-            detached.stop(job.pid, str(job.file))
+            detached.stop(job.pid, str(job.file), again=True)
             return job
     which = f"run {run} is" if run else "no run is"
     raise UserError(
@@ -234,7 +235,8 @@ def cancel(root: Path, run: str | None = None) -> Background:
 
 def main(file: Path) -> int:
     """The child: carries the run out and writes down how it ended."""
-    signal.signal(signal.SIGTERM, on_terminate)
+    for number in SIGNALS:
+        signal.signal(number, on_terminate)
     job = Background.model_validate_json(file.read_text(encoding="utf-8"))
     job.pid = os.getpid()
     try:

@@ -47,7 +47,7 @@ from .place import Place, Request, branch_of, bring_documents, open_place, refus
 from .resuming import ended, tidy_up, unfinished
 from .session import Run
 from .stepping import invoke
-from .stopping import Stop, undisturbed
+from .stopping import Stop, surely
 from .suspects import in_repository
 
 if TYPE_CHECKING:
@@ -186,6 +186,21 @@ def drive(
         raise NothingToDo(place.feature, plan)
     outcome: Literal["verified", "partly", "budget", "interrupted", "error"] = "error"
     code, message, landed = 1, "", False
+
+    def end() -> None:
+        journal.emit(
+            RunFinished(
+                outcome=outcome,
+                exit_code=code,
+                branch=place.branch,
+                head=git.branch_head(repo, place.branch),
+                landed=landed,
+                seconds=round(time.monotonic() - started, 1),
+                message=message,
+            )
+        )
+        write_reports(place.record)
+
     try:
         with ExitStack() as stack:
             opened = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
@@ -258,22 +273,7 @@ def drive(
         message = f"{type(error).__name__}: {error}"
         raise
     finally:
-        with undisturbed():
-            head = git.branch_head(repo, place.branch)
-            seconds = round(time.monotonic() - started, 1)
-            journal.emit(
-                RunFinished(
-                    outcome=outcome,
-                    exit_code=code,
-                    branch=place.branch,
-                    head=head,
-                    landed=landed,
-                    seconds=seconds,
-                    message=message,
-                )
-            )
-            journal.close()
-            write_reports(place.record)
+        surely(end)
     return code
 
 

@@ -106,6 +106,17 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def surely(act: Callable[[], None]) -> None:
+    """Do it undisturbed, even when a signal comes while signals are being shut out; then perhaps twice."""
+    while True:
+        try:
+            with undisturbed():
+                act()
+            return
+        except KeyboardInterrupt:
+            continue
+
+
 @contextmanager
 def knocking() -> Iterator[Callable[[], None]]:
     """What wakes the main thread again and again until the end of the block, called in a thread of its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -37,6 +38,25 @@ def test_it_lives_until_it_is_stopped_and_is_not_taken_for_another(tmp_path: Pat
     assert detached.stop(pid, MARK)
     assert until(lambda: not detached.is_alive(pid, MARK))
     assert not detached.stop(pid, MARK)
+
+
+def test_a_process_that_had_no_time_for_the_first_signal_knows_of_the_second(tmp_path: Path) -> None:
+    log = tmp_path / "out"
+    code = (
+        "import signal, time\n"
+        "for number in (signal.SIGINT, signal.SIGTERM):\n"
+        "    signal.signal(number, lambda number, frame: print('told', flush=True))\n"
+        "print('here', flush=True)\n"
+        f"time.sleep(60)  # {MARK}"
+    )
+    pid = detached.start([sys.executable, "-c", code], cwd=tmp_path, log=log)
+    assert until(lambda: log.exists() and log.read_text() == "here\n")
+    os.kill(pid, signal.SIGSTOP)
+    assert detached.stop(pid, MARK) and detached.stop(pid, MARK, again=True)
+    os.kill(pid, signal.SIGCONT)
+    assert until(lambda: log.read_text() == "here\ntold\ntold\n")
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def test_what_cannot_be_started(tmp_path: Path) -> None:

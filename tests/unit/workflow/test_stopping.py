@@ -27,6 +27,21 @@ def test_a_main_thread_that_sleeps_is_woken(
         signal.pause()
 
 
+def test_the_end_is_reached_though_a_signal_comes_before_they_are_shut_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    shut_out = stopping.undisturbed
+    came = iter([signal.SIGINT])
+
+    def late() -> AbstractContextManager[None]:
+        for number in came:
+            os.kill(os.getpid(), number)
+        return shut_out()
+
+    monkeypatch.setattr(stopping, "undisturbed", late)
+    stopping.surely(lambda: done.append("reported"))
+    assert done == ["reported"]
+
+
 def test_the_handlers_are_afterwards_those_from_before() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, stopping.WAKE)
     before = [signal.getsignal(number) for number in numbers]
