@@ -286,7 +286,7 @@ class DraftSession:
             content = outputs_opened(wired(content, known_components(self.job.worktree)))
         self.space(role).write(target, content)
         if target.endswith(".py"):
-            mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else frozenset())
+            mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else [])
 
     def space(self, role: Role) -> Workspace:
         """What the role may write."""

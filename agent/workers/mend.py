@@ -10,27 +10,31 @@ import json
 import re
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...tools import processes
 from ..planner.paths import role_of_path
 from .imports import missing_imports, own_imports
-from .scaffold import decorated
+from .scaffold import Signature, decorated, gives_rows
 
 
-def mend_python(root: Path, path: str, components: frozenset[str] = frozenset()) -> None:
+def mend_python(root: Path, path: str, components: Sequence[Signature] = ()) -> None:
     """Put a drafted Python file in order: imports into the components that use them, unused ones out, formatted.
 
     Args:
         root: The worktree.
         path: The file, relative to it. A file that does not parse is left as it is.
-        components: In a test: the imported names that are components, which outside a pipeline run by `python_func`.
+        components: In a test: the components that it is about, which outside a pipeline run by `python_func`.
     """
     file = root / path
     text = file.read_text(encoding="utf-8")
-    mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), components)
+    names = frozenset(component.name for component in components)
+    mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), names)
     if role_of_path(path) == "tests":
         mended = lists_sorted(texts_dedented(mended))
+        if [gives_rows(component) for component in components] == [True]:
+            mended = last_line_ended(mended)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-P", "-m", "ruff"]
@@ -108,10 +112,7 @@ def texts_dedented(source: str) -> str:
         begins = text.startswith("\n") or lines[node.lineno - 1].rstrip().endswith("\\")
         if node.end_lineno == node.lineno or not begins or not indented or not text.strip():
             continue
-        before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
-        after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator]
-        rows = plain.removeprefix("\n").rstrip() + "\n"
-        lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(rows, ensure_ascii=False)}{after}"]
+        put(lines, node, plain.removeprefix("\n").rstrip() + "\n")
     return "".join(lines)
 
 
@@ -131,11 +132,47 @@ def lists_sorted(source: str) -> str:
             continue
         values = [item.value for item in listed.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
         if len(values) == len(listed.elts) and values != sorted(values):
-            line = lines[listed.lineno - 1].encode()
-            text = "[" + ", ".join(json.dumps(value, ensure_ascii=False) for value in sorted(values)) + "]"
-            line = line[: listed.col_offset] + text.encode() + line[listed.end_col_offset :]
-            lines[listed.lineno - 1] = line.decode()
+            put(lines, listed, sorted(values))
     return "".join(lines)
+
+
+def last_line_ended(source: str) -> str:
+    """`run(…) == "a,b\\n1,2"` with the last line's end: a table that is written row by row has it, whatever is in it.
+
+    Args:
+        source: A test of one component that writes one table; its helper `run` gives the table's text.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    short: list[tuple[ast.Constant, str]] = []
+    for function in [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "run"]:
+        assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign) and runs(node.value)]
+        given = {ast.unparse(target) for node in assigned for target in node.targets}
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Compare) or len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq):
+                continue
+            text, whole = node.comparators[0], runs(node.left) or ast.unparse(node.left) in given
+            if whole and isinstance(text, ast.Constant) and isinstance(text.value, str):
+                short += [(text, text.value)] if text.value and not text.value.endswith("\n") else []
+    lines = source.splitlines(keepends=True)
+    for node, rows in sorted(short, key=lambda found: (-found[0].lineno, -found[0].col_offset)):
+        put(lines, node, f"{rows}\n")
+    return "".join(lines)
+
+
+def put(lines: list[str], node: ast.expr, value: str | list[str]) -> None:
+    """Put a text, or a list of texts, in the place of an expression; later places must have had their turn."""
+    # Offsets of the parser count bytes.
+    before = lines[node.lineno - 1].encode()[: node.col_offset].decode()
+    after = lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode()  # type: ignore[operator]
+    lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(value, ensure_ascii=False)}{after}"]
+
+
+def runs(node: ast.expr) -> bool:
+    """Whether it is a call of the helper `run`."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run"
 
 
 def call_python_func(source: str, components: frozenset[str]) -> str:

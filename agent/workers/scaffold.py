@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 ARTIFACT = re.compile(r"^(?:\w+\.)*(Input|Output)\[(?:\w+\.)*(\w+)\]$")
 LISTED = re.compile(r"^(?:\w+\.)*Input\[(?:\w+\.)*[Ll]ist\[((?:\w+\.)*\w+)\]\]$")
+ROWS = ("csv.writer", "csv.DictWriter")
 AS_FILES = ("Dataset", "Artifact", "Model", "HTML", "Markdown")
 
 
@@ -29,6 +30,7 @@ class Signature:
         json: Whether it reads JSON.
         lines: Whether it reads JSON Lines, one object in each.
         writes_lines: Whether what it writes are JSON Lines.
+        writes_rows: Whether what it writes are rows of a table, each with its line end.
     """
 
     def __init__(self, node: ast.FunctionDef) -> None:
@@ -38,6 +40,7 @@ class Signature:
         self.json = any(isinstance(item, ast.Name) and item.id == "json" for item in ast.walk(node))
         self.lines = self.json and reads_lines(node)
         self.writes_lines = self.json and writes_lines(node)
+        self.writes_rows = any(name in ROWS or name.endswith(".to_csv") for name in called_in(node))
         self.lists: list[str] = []
         self.inputs: dict[str, str] = {}
         self.outputs: dict[str, str] = {}
@@ -105,9 +108,14 @@ def reads_lines(node: ast.FunctionDef) -> bool:
     return any(name.id in names for call in calls for name in ast.walk(call) if isinstance(name, ast.Name))
 
 
+def called_in(node: ast.AST) -> set[str]:
+    """What is called, as it stands there: `csv.writer`, `json.dumps`."""
+    return {ast.unparse(item.func) for item in ast.walk(node) if isinstance(item, ast.Call)}
+
+
 def writes_lines(node: ast.FunctionDef) -> bool:
     """Whether a function writes JSON and ends each record with a line end."""
-    called = {ast.unparse(item.func) for item in ast.walk(node) if isinstance(item, ast.Call)}
+    called = called_in(node)
     texts = {item.value for item in ast.walk(node) if isinstance(item, ast.Constant) and isinstance(item.value, str)}
     return "json.dumps" in called and "json.dump" not in called and "\n" in texts
 
@@ -220,6 +228,12 @@ def gives(signature: Signature) -> list[str]:
 def gives_records(signature: Signature) -> bool:
     """Whether the helper reads the one file that the component writes as JSON Lines."""
     return signature.writes_lines and sum(kind != "Metrics" for kind in signature.outputs.values()) == 1
+
+
+def gives_rows(signature: Signature) -> bool:
+    """Whether the helper gives the text of one table and nothing else."""
+    texts = [name for name, kind in signature.outputs.items() if kind != "Metrics"]
+    return signature.writes_rows and bool(texts) and len(gives(signature)) == 1
 
 
 def told_of(signature: Signature, texts: dict[str, str], headers: Mapping[str, list[str]]) -> list[str]:

@@ -16,7 +16,7 @@ from .job import Job
 from .packet import module_of
 from .pages import functions, page_head
 from .related import names_of, speaks_of
-from .scaffold import compile_helper, components_of, decorated, find_component, run_helper
+from .scaffold import Signature, compile_helper, components_of, decorated, find_component, run_helper
 from .sources import code_sources
 from .tables import headers_for
 from .wanted import KINDS, WIDTH, Wanted, constants, fields_of, home_of, text_of, wanted_functions
@@ -175,25 +175,26 @@ def tests_start(job: Job, target: str) -> str:
 
 def helper_for(job: Job, named: Subjects) -> str:
     """The helper that calls the component under test, when there is exactly one."""
-    if len(named) != 1:
-        return ""
-    path, names = next(iter(named.values()))
-    source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
-    found = [signature for signature in (find_component(source, name) for name in names) if signature]
-    return run_helper(found[0], headers_for(job, found[0])) if len(found) == 1 else ""
+    found = components_in(job, named)
+    return run_helper(found[0], headers_for(job, found[0])) if len(named) == len(found) == 1 else ""
 
 
 # What is not used of these is taken out again afterwards.
 TEST_IMPORTS = {False: "from kfp import dsl\n", True: "import yaml\nfrom kfp import compiler\n"}
 
 
-def components_for(job: Job, target: str) -> frozenset[str]:
+def components_for(job: Job, target: str) -> list[Signature]:
     """The components among what a test file is about."""
-    found = set()
-    for path, names in subjects(job, target).values():
+    return components_in(job, subjects(job, target))
+
+
+def components_in(job: Job, named: Subjects) -> list[Signature]:
+    """The components among what is under test."""
+    found = []
+    for path, names in named.values():
         source = (job.worktree / path).read_text(encoding="utf-8", errors="replace")
-        found |= {name for name in names if find_component(source, name)}
-    return frozenset(found)
+        found += [signature for name in names if (signature := find_component(source, name))]
+    return found
 
 
 def pipelines_for(job: Job) -> dict[str, list[str]]:

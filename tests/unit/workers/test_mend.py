@@ -3,10 +3,12 @@
 from kfpilot.agent.workers.mend import (
     call_python_func,
     imports_into_components,
+    last_line_ended,
     lists_sorted,
     mend_python,
     texts_dedented,
 )
+from kfpilot.agent.workers.scaffold import components_of
 
 COMPONENT = '''import csv
 from collections import Counter
@@ -134,3 +136,48 @@ def test_other_lists_of_a_test_stay():
         'assert sorted(n) == [2, 1]\nassert sorted(n) != ["b", "a"]\nassert list(n) == ["b", "a"]\n'
     )
     assert lists_sorted(source) == source
+
+
+ENDINGS = '''
+def run(text):
+    return "a,b" == text
+
+
+def test_ü():
+    assert run("a,b\\n1,2") == "a,b\\n1,2" and run("a,b") == """a,b
+ü,3"""
+    written = run("a,b\\n")
+    assert written == ("a,b\\n1,"
+        "2")
+    assert written == "a,b\\n" and run("") == ""
+    assert "a,b" == "a,b" and written.splitlines()[0] == "a,b" and written != "a,b"
+'''
+
+
+def test_the_last_line_of_a_table_that_is_expected_has_its_end():
+    whole = ENDINGS.replace('== "a,b\\n1,2" and', '== "a,b\\n1,2\\n" and')
+    whole = whole.replace('"""a,b\nü,3"""', '"a,b\\nü,3\\n"').replace('("a,b\\n1,"\n        "2")', '("a,b\\n1,2\\n")')
+    assert last_line_ended(ENDINGS) == whole
+    assert last_line_ended(whole) == whole
+    assert last_line_ended("def (") == "def ("
+
+
+WRITER = """import csv
+from kfp import dsl
+
+@dsl.component
+def keep(rows: dsl.Input[dsl.Dataset], kept: dsl.Output[dsl.Dataset]):
+    with open(kept.path, "w") as target:
+        csv.writer(target).writerow(["a", "b"])
+"""
+
+
+def test_the_end_of_the_last_line_is_only_certain_where_a_writer_of_rows_writes_one_table(tmp_path):
+    joined = WRITER.replace('csv.writer(target).writerow(["a", "b"])', 'target.write("a,b")')
+    test = 'from p import keep\n\n\ndef test_keep():\n    assert run("x") == "a,b"\n'
+    ends = {}
+    for name, sources in {"rows": [WRITER], "joined": [joined], "two": [WRITER, WRITER], "none": []}.items():
+        (tmp_path / "test_keep.py").write_text(test)
+        mend_python(tmp_path, "test_keep.py", [found for source in sources for found in components_of(source)])
+        ends[name] = (tmp_path / "test_keep.py").read_text().endswith('== "a,b\\n"\n')
+    assert ends == {"rows": True, "joined": False, "two": False, "none": False}
