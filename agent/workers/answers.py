@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 
@@ -63,6 +64,27 @@ def copied_from(example: str, content: str, known: set[str]) -> list[str]:
     copied = [phrase for line in content.splitlines() for phrase in phrases_of(line) if phrase in phrases]
     names = set(BACKTICKED.findall(example)) & set(BACKTICKED.findall(content))
     return list(dict.fromkeys(copied)) + sorted(f"`{name}`" for name in names if not set(WORDS.findall(name)) & known)
+
+
+def rows_copied(example: str, content: str) -> list[str]:
+    """The first lines of tables and other texts of several lines in tests that are those of the example, word for word.
+
+    Args:
+        example: The recipe, a Python file.
+        content: The tests that came of it.
+    """
+    theirs = texts_of(content)
+    return list(dict.fromkeys(text.split("\n")[0] for text in texts_of(example) if text in theirs))
+
+
+def texts_of(source: str) -> list[str]:
+    """The strings of several lines in a Python file, in order; none if it does not parse."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [value for value in values if "\n" in value.strip()]
 
 
 def phrases_of(line: str) -> list[str]:

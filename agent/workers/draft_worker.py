@@ -16,7 +16,7 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from ..verifier.asked_values import without_docstrings
 from ..verifier.models import Fault, HandBack
-from .answers import copied_from, file_from, is_whole, without_echo
+from .answers import copied_from, file_from, is_whole, rows_copied, without_echo
 from .compiled_outline import compiled_outlines
 from .draft_request import SCAFFOLD, columns_written, draft_prompt, one_example, opening_of, short
 from .extend import Extension, going_on, joined, more_tests
@@ -167,11 +167,10 @@ class DraftSession:
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
         start = skeleton(self.job, role, target)
-        packet = self.packet(role, number, start)
-        begun = role == "docs" and (target in self.copied or (number % 2 and start.strip() != "#"))
-        if begun or self.again % 2:
-            # With its beginning given a page needs no example, and can copy nothing from one; nor after it has. What is
-            # refused for the same thing twice may come from the example.
+        packet = self.packet(role, number, start, target)
+        if (role == "docs" and number % 2 and start.strip() != "#") or self.again % 2:
+            # With its beginning given a page needs no example, and can copy nothing from one. What is refused for the
+            # same thing twice may come from the example.
             packet = packet.model_copy(update={"recipes": []})
         rules = COMPILED_RULES if role == "tests" and COMPILES in start else RULES[role]
         rules = [*rules, *self.facts(role, target, packet)]
@@ -202,12 +201,7 @@ class DraftSession:
         if told and "json" not in without_docstrings(content).lower():
             raise ToolFailure("the task speaks of JSON and the draft reads and writes none: use json.loads, json.dumps")
         if role == "tests":
-            copied = sorted(
-                names_of_tests(content) & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)}
-            )
-            if copied:
-                said = ", ".join(copied)
-                raise ToolFailure(f"the tests repeat the example, which is about another project: {said}")
+            self.refuse_copies(target, content, packet)
         if role == "docs" and packet.recipes:
             known = words_of(self.job.worktree, target)
             copied = [part for recipe in packet.recipes for part in copied_from(recipe.text, content, known)]
@@ -217,9 +211,25 @@ class DraftSession:
                 raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
         self.write(role, target, content)
 
-    def packet(self, role: Role, number: int, start: str) -> Packet:
-        """What the request shows."""
+    def refuse_copies(self, target: str, content: str, packet: Packet) -> None:
+        """Tests that are those of the example, by their names or by the rows that they give.
+
+        Raises:
+            ToolFailure: They are; from then on the target is drafted without an example.
+        """
+        names = names_of_tests(content)
+        copied = sorted(names & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)})
+        copied += [row for recipe in packet.recipes for row in rows_copied(recipe.text, content)]
+        if copied:
+            self.copied.add(target)
+            said = ", ".join(copied[:3])
+            raise ToolFailure(f"the tests repeat the example, which is about another project: {said}")
+
+    def packet(self, role: Role, number: int, start: str, target: str) -> Packet:
+        """What the request shows; of what was copied once there is no example again, if the file has a beginning."""
         packet = one_example(gather(self.job, role, recipes=1, around=4, brief=True), role, number, start)
+        if target in self.copied and start:
+            packet = packet.model_copy(update={"recipes": []})
         if role == "tests":
             packet.files += compiled_outlines(self.job, pipelines_for(self.job))
         return packet
@@ -237,7 +247,7 @@ class DraftSession:
             return False
         start = skeleton(self.job, "tests", target)
         # The same request every time: its head says what a test is about, and the rows of an example would be copied.
-        packet = self.packet("tests", 1, start)
+        packet = self.packet("tests", 1, start, target)
         plan = self.tests_to_draw(target, number, feedback, start, packet)
         if plan is None:
             return False
@@ -250,6 +260,7 @@ class DraftSession:
             answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```", "\ndef "])
             function = None if self.cut else one_function(f"{head}\n{answer[len(opening) :]}", name)
             text = f"{text}\n\n{function or head + PENDING}"
+        self.refuse_copies(target, text, packet)
         self.write("tests", target, text)
         return True
 

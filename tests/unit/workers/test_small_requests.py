@@ -139,6 +139,22 @@ def test_tests_that_repeat_the_example_are_refused(job_of: Callable[[str], Job])
         session.attempt(2, None)
 
 
+def test_rows_of_the_example_are_refused_and_it_is_not_shown_again(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T001")
+    title = "Test the component `read_parcels` in tests/test_read_parcels.py: light ones are dropped"
+    task = job.task.model_copy(update={"role": "tests", "title": title, "files": ["tests/test_read_parcels.py"]})
+    (recipe,) = nearest(title, "tests", task.files, k=1)
+    rows = re.findall(r'"[^"\n]*,[^"\n]*\\n[^"\n]*,[^"\n]*"', recipe.text)[0]
+    copy, own = (f"```python\ndef test_clean():\n    assert run({rows}) == 1\n```" for rows in (rows, '"a,b\\n"'))
+    model = ScriptedModel([copy, own])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(replace(job, task=task))
+    with pytest.raises(ToolFailure, match=r"repeat the example, which is about another project: [a-z]+,[a-z]+$"):
+        session.attempt(2, None)
+    session.attempt(4, None)
+    shown = [str(messages[-1].content) for messages in model.sent]
+    assert [recipe.title in text for text in shown] == [True, False]
+
+
 def test_a_page_that_repeats_the_example_is_drafted_without_it(job_of: Callable[[str], Job]) -> None:
     job = job_of("T001")
     task = job.task.model_copy(update={"role": "docs", "title": "Describe the flow", "files": ["docs/flow.md"]})
