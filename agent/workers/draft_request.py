@@ -9,7 +9,9 @@ from ..planner.paths import role_of_path
 from .job import Job
 from .packet import LANGUAGES, Packet
 from .pages import facts_of
+from .tables import columns_of_inputs
 from .templates import render
+from .wanted import Wanted
 
 SCAFFOLD = "python_func("
 TEST_KINDS = ("python_func", "Compiler()")
@@ -21,6 +23,13 @@ def columns_written(job: Job, packet: Packet) -> list[str]:
     shown = [file.path for file in packet.files if file.path.endswith(".py") and file.text and file.path not in own]
     sources = [(job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
     return [fact for source in sources for fact in facts_of(source) if fact.startswith("The columns")]
+
+
+def columns_read(job: Job, made: list[Wanted]) -> list[str]:
+    """The columns of the tables that the wanted components get, where the repository says them."""
+    inputs = [name for wanted in made for name in wanted.inputs]
+    found = columns_of_inputs(job, inputs) if inputs else {}
+    return [f"The columns of `{name}`: {', '.join(f'`{column}`' for column in found[name])}." for name in found]
 
 
 def one_example(packet: Packet, role: Role, number: int, start: str) -> Packet:

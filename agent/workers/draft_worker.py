@@ -18,7 +18,7 @@ from ..verifier.asked_values import without_docstrings
 from ..verifier.models import Fault, HandBack
 from .answers import copied_from, file_from, is_whole, rows_copied, without_echo
 from .compiled_outline import compiled_outlines
-from .draft_request import SCAFFOLD, columns_written, draft_prompt, one_example, opening_of, short
+from .draft_request import SCAFFOLD, columns_read, columns_written, draft_prompt, one_example, opening_of, short
 from .extend import Extension, going_on, joined, more_tests
 from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
@@ -41,6 +41,7 @@ from .redraw import (
 )
 from .scaffold import components_of
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
+from .tables import wrong_columns
 from .templates import render
 from .wanted import SPEAKS_JSON, artifacts_of, text_of
 from .wiring import known_components, wired
@@ -51,6 +52,8 @@ MAX_TOKENS = 1200
 MAX_HINTS = 3
 MAX_REDRAWS = 2
 """In a row; then a whole new draft, for the name of a test may be what is wrong."""
+MAX_STRANGE = 3
+"""Drafts that are refused for columns which are not known."""
 PENDING = '\n    raise NotImplementedError("to be drawn again")\n'
 """Stands for a test whose new body could not be read, so that it fails and no test is lost."""
 COMPILES = "def compile_tasks("
@@ -104,7 +107,7 @@ class DraftSession:
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
         self.copied: set[str] = set()
-        self.redraws = self.keeps = self.wholes = self.again = 0
+        self.redraws = self.keeps = self.wholes = self.again = self.strange = 0
         self.since = time.monotonic()
         self.cut = False
 
@@ -197,6 +200,8 @@ class DraftSession:
             raise ToolFailure(f"the answer holds no content for {target}")
         if not target.endswith(".md"):
             content = without_echo(content, rules)
+        if role == "code":
+            self.refuse_columns(content)
         told = role == "code" and SPEAKS_JSON.search(text_of(self.job)) and components_of(content)
         if told and "json" not in without_docstrings(content).lower():
             raise ToolFailure("the task speaks of JSON and the draft reads and writes none: use json.loads, json.dumps")
@@ -210,6 +215,17 @@ class DraftSession:
                 said = ", ".join(copied[:3])
                 raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
         self.write(role, target, content)
+
+    def refuse_columns(self, content: str) -> None:
+        """A component that looks up columns which the tables it gets do not have, as far as that is known.
+
+        Raises:
+            ToolFailure: It does; only a few times, for an output of the same name may be another table.
+        """
+        wrong = wrong_columns(self.job, content) if self.strange < MAX_STRANGE else []
+        if wrong:
+            self.strange += 1
+            raise ToolFailure("; ".join(wrong[:2]))
 
     def refuse_copies(self, target: str, content: str, packet: Packet) -> None:
         """Tests that are those of the example, by their names or by the rows that they give.
@@ -310,14 +326,17 @@ class DraftSession:
             shown = [file.path for file in packet.files if file.path.endswith(".py")]
             sources = [(self.job.worktree / path).read_text(encoding="utf-8", errors="replace") for path in shown]
             return [fact for source in sources for fact in facts_of(source)]
-        facts = columns_written(self.job, packet) if role == "code" else []
+        facts: list[str] = []
         if role == "tests":
             errors = dict.fromkeys(re.findall(r"\b[A-Z]\w+(?:Error|Exception)\b", text_of(self.job)))
             facts += [f"One test is: with pytest.raises({error})." for error in errors]
         if role == "code":
-            facts += [
-                fact for wanted in wanted_in(self.job, target) for fact in artifacts_of(wanted, text_of(self.job))
-            ]
+            made = wanted_in(self.job, target)
+            facts += [fact for wanted in made for fact in artifacts_of(wanted, text_of(self.job))]
+            read = columns_read(self.job, made)
+            said = {fact.partition(": ")[2] for fact in read}
+            written = columns_written(self.job, packet)
+            facts += [*read, *(fact for fact in written if fact.partition(": ")[2] not in said)]
         if (self.job.worktree / target).is_file():
             return [*facts, "Keep every line that is there; add what the task asks."]
         return facts

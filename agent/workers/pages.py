@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from .scaffold import Signature, decorated
 
@@ -51,21 +52,25 @@ def summary_of(node: ast.FunctionDef) -> str:
 
 def parameter_rows(node: ast.FunctionDef) -> list[str]:
     """A table row for each parameter: name, annotation, default (`-` for none), what the docstring says."""
-    import docstring_parser
-
-    meanings = {
-        item.arg_name: item.description for item in docstring_parser.parse(ast.get_docstring(node) or "").params
-    }
+    meanings = meanings_of(node)
     defaults = Signature(node).defaults
     rows = []
     for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
         kind = ast.unparse(argument.annotation) if argument.annotation else ""
         default = f"`{defaults[argument.arg]}`" if argument.arg in defaults else "-"
-        meaning = " ".join((meanings.get(argument.arg) or "").split())
+        meaning = meanings.get(argument.arg, "")
         rows.append(
             "| " + " | ".join(cell.replace("|", "\\|") for cell in (f"`{argument.arg}`", kind, default, meaning)) + " |"
         )
     return rows
+
+
+def meanings_of(node: ast.FunctionDef) -> dict[str, str]:
+    """Parameter -> what the docstring says of it, in one line."""
+    import docstring_parser
+
+    told = docstring_parser.parse(ast.get_docstring(node) or "").params
+    return {item.arg_name: " ".join((item.description or "").split()) for item in told}
 
 
 def steps_of(source: str, node: ast.FunctionDef) -> list[str]:
@@ -101,10 +106,36 @@ def facts_of(source: str) -> list[str]:
 
 
 def written_columns(node: ast.FunctionDef) -> list[str]:
-    """The first list of two or more plain names in a component's body: the header it writes."""
-    for item in ast.walk(node):
-        if isinstance(item, ast.List | ast.Tuple) and len(item.elts) > 1:
-            names = [part.value for part in item.elts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-            if len(names) == len(item.elts) and all(name.isidentifier() for name in names):
+    """The header that a component writes, else the first list of two or more plain names in its body."""
+    lists = [names_in(item) for part in node.body for item in ast.walk(part)]
+    return header_of(node) or next((names for names in lists if names), [])
+
+
+def header_of(node: ast.FunctionDef) -> list[str]:
+    """The header of the table that a component surely writes: its first row, its field names or its first line."""
+    assigned = {
+        ast.unparse(target): item.value
+        for item in ast.walk(node)
+        if isinstance(item, ast.Assign)
+        for target in item.targets
+    }
+    for call in [item for item in ast.walk(node) if isinstance(item, ast.Call)]:
+        called = ast.unparse(call.func).rpartition(".")[2]
+        given = [word.value for word in call.keywords if word.arg == "fieldnames"] if called == "DictWriter" else []
+        given += {"DictWriter": call.args[1:2], "writerow": call.args[:1], "join": call.args[:1]}.get(called, [])
+        for value in given:
+            if names := names_in(assigned.get(ast.unparse(value), value)):
                 return names
+        lines = [value.value for value in call.args if isinstance(value, ast.Constant)] if called == "write" else []
+        for line in lines:
+            if isinstance(line, str) and re.fullmatch(r"[A-Za-z_]\w*(?:,[A-Za-z_]\w*)+\n", line):
+                return line.strip().split(",")
     return []
+
+
+def names_in(node: ast.AST) -> list[str]:
+    """The plain names in a list or tuple of nothing else, if they are two or more."""
+    if not isinstance(node, ast.List | ast.Tuple) or len(node.elts) < 2:
+        return []
+    names = [part.value for part in node.elts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return names if len(names) == len(node.elts) and all(name.isidentifier() for name in names) else []

@@ -177,6 +177,8 @@ def heads_of(clauses: list[str], arguments: str = "") -> dict[str, str]:
 def missing_names(source: str, failures: list[str], title: str) -> Redraw | None:
     """All tests of a draft that leaves out names of the task, and one more for each part of the task with such a name.
 
+    Where the draft has one for the part already, one more for each `name=value` that it leaves out.
+
     Returns:
         None when the draft was refused for anything else too, or the task says nothing of a name but the name.
     """
@@ -188,6 +190,9 @@ def missing_names(source: str, failures: list[str], title: str) -> Redraw | None
     there = names_of_tests(source)
     arguments = "tmp_path" if "(tmp_path)" in source else ""
     heads = {name: head for name, head in heads_of(clauses, arguments).items() if name not in there}
+    # A test of a part that says two things may have one of them only.
+    values = [f"With {name}: {clause}" for clause in clauses for name in names if "=" in name and named(name, clause)]
+    heads = heads or {name: head for name, head in heads_of(values, arguments).items() if name not in there}
     return Redraw(kept=source.rstrip() + "\n", heads=heads) if heads and there else None
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable, Mapping
 
 from .job import Job
-from .pages import functions, written_columns
-from .scaffold import Signature, decorated
+from .pages import functions, header_of, meanings_of, written_columns
+from .scaffold import Signature, called_in, decorated, parameters_of
 from .sources import code_sources
 
 PLAIN = r"`?\w+`?(?:,\s*`?\w+`?)*(?:,?\s+and\s+`?\w+`?)?"
@@ -46,6 +47,104 @@ def headers_for(job: Job, signature: Signature) -> dict[str, list[str]]:
         certain = only(written.get(name, []), read) or only(told, read)
         found |= {name: list(dict.fromkeys([certain[0], *read]))} if certain else {}
     return found
+
+
+def columns_of_inputs(job: Job, names: Iterable[str]) -> dict[str, list[str]]:
+    """Input artifact -> the columns of the table in it, where each component that has such an output says the same.
+
+    Args:
+        job: The task; the components of its repository are looked at.
+        names: The inputs; an output of that name is taken for where one comes from.
+    """
+    makers: dict[str, list[ast.FunctionDef]] = {}
+    for _, source in code_sources(job.worktree):
+        for node in functions(source):
+            for name in Signature(node).outputs if decorated(node, "component") else []:
+                makers.setdefault(name, []).append(node)
+    return {name: columns for name in names if (columns := columns_made(name, makers))}
+
+
+def columns_made(name: str, makers: Mapping[str, list[ast.FunctionDef]], seen: tuple[str, ...] = ()) -> list[str]:
+    """The columns that all makers of an artifact give it; empty where one of them does not say, or says otherwise."""
+    if name in seen:
+        return []
+    found = [columns_given(node, name, makers, (*seen, name)) for node in makers.get(name, [])]
+    return found[0] if found and all(found) and len({frozenset(columns) for columns in found}) == 1 else []
+
+
+def columns_given(
+    node: ast.FunctionDef, name: str, makers: Mapping[str, list[ast.FunctionDef]], seen: tuple[str, ...]
+) -> list[str]:
+    """The columns of a component's output: as told, as written, or those of its one input if it writes them again."""
+    meanings, signature = meanings_of(node), Signature(node)
+    told = columns_told(meanings.get(name, ""))
+    if len(told) == 1:
+        return told[0]
+    if len(signature.outputs) > 1:
+        return []
+    if written := header_of(node):
+        return written
+    if len(signature.inputs) == 1 and passes_header(node):
+        taken = next(iter(signature.inputs))
+        told = columns_told(meanings.get(taken, ""))
+        return told[0] if len(told) == 1 else columns_made(taken, makers, seen)
+    return []
+
+
+def passes_header(node: ast.FunctionDef) -> bool:
+    """Whether a component writes the header again that it has read."""
+    fields = any(isinstance(item, ast.Attribute) and item.attr == "fieldnames" for item in ast.walk(node))
+    return fields and "csv.DictWriter" in called_in(node)
+
+
+def wrong_columns(job: Job, content: str) -> list[str]:
+    """What components of a draft look up in the rows of their inputs though it is no column there."""
+    nodes = [node for node in functions(content) if decorated(node, "component")]
+    read = {node.name: rows_read(node) for node in nodes}
+    known = columns_of_inputs(job, dict.fromkeys(name for found in read.values() for name in found))
+    return [
+        f"{component} looks up `{column}` in the rows of `{name}`, whose columns are {', '.join(known[name])}"
+        for component, found in read.items()
+        for name, columns in found.items()
+        for column in columns
+        if name in known and column not in known[name]
+    ]
+
+
+def rows_read(node: ast.FunctionDef) -> dict[str, list[str]]:
+    """Input artifact -> the columns that are looked up in its rows, for tables that are read with csv.DictReader."""
+    found: dict[str, list[str]] = {}
+    for block in [item for item in ast.walk(node) if isinstance(item, ast.With)]:
+        opened = [ast.unparse(item.context_expr) for item in block.items]
+        readers = {
+            target.id
+            for item in ast.walk(block)
+            if isinstance(item, ast.Assign) and reads_table(item.value)
+            for target in item.targets
+            if isinstance(target, ast.Name)
+        }
+        loops = [item for item in ast.walk(block) if isinstance(item, ast.For | ast.comprehension)]
+        rows = {
+            loop.target.id
+            for loop in loops
+            if isinstance(loop.target, ast.Name) and (reads_table(loop.iter) or ast.unparse(loop.iter) in readers)
+        }
+        looked = [
+            (item.lineno, item.col_offset, str(item.slice.value))
+            for item in ast.walk(block)
+            if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Load)
+            if isinstance(item.value, ast.Name) and item.value.id in rows and isinstance(item.slice, ast.Constant)
+        ]
+        columns = [column for _, _, column in sorted(looked)]
+        for name in parameters_of(node):
+            if any(f"{name}.path" in text for text in opened):
+                found[name] = list(dict.fromkeys([*found.get(name, []), *columns]))
+    return found
+
+
+def reads_table(node: ast.expr) -> bool:
+    """Whether it makes a reader of rows."""
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("csv.DictReader", "DictReader")
 
 
 def only(tables: list[list[str]], read: list[str]) -> list[str]:

@@ -64,6 +64,11 @@ class Wanted(BaseModel):
     said: list[str] = []
     at: int = 0
 
+    @property
+    def inputs(self) -> list[str]:
+        """Its input artifacts."""
+        return [name for name, way, _ in ARTIFACT.findall(self.head) if way == "Input"]
+
 
 def text_of(job: Job) -> str:
     """A task's title and details."""

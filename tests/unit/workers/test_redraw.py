@@ -141,6 +141,19 @@ def test_a_draft_that_leaves_out_a_name_gets_the_test_that_speaks_of_it():
     assert missing_names("", [failure.format("fair")], ASKED) is None
 
 
+def test_a_value_that_the_test_of_its_part_leaves_out_gets_a_test_of_its_own():
+    asked = "Cover `keep` in tests/test_keep.py. The last goes by default and the first stays for max_error=0.02"
+    failure = "the task names `{}`, and no changed file has that value: test it as the task says"
+    draft = DRAFT.replace("test_keeps", "test_last_goes_by_default_first_stays")
+    plan = missing_names(draft, [failure.format("max_error=0.02")], asked)
+    assert list(plan.heads.values()) == [
+        "def test_with_max_error_0_02_last():\n"
+        '    """With max_error=0.02: The last goes by default and the first stays for max_error=0.02"""'
+    ]
+    there = draft.replace("test_is_empty", "test_with_max_error_0_02_last")
+    assert missing_names(there, [failure.format("max_error=0.02")], asked) is None
+
+
 def test_a_file_that_was_cut_off_keeps_its_whole_tests():
     cut = DRAFT + '\n\n@pytest.mark.skipif(False, reason="x")\ndef test_last():\n    assert run("'
     assert whole_tests(cut, "") == DRAFT

@@ -99,7 +99,7 @@ def test_a_component_sees_what_makes_its_input_and_what_is_said_of_it(
 ) -> None:
     request = asked("T001")["depot/steps/weigh.py"]
     assert "depot/steps/clean.py (signatures)" in request and "Drops those without kilos." in request
-    assert "- The columns that `clean` writes: `parcel`, `kilos`." in request
+    assert "- The columns of `cleaned`: `parcel`, `kilos`." in request
     assert "`parcel,limit`" in request and "exactly the limit" in request
     assert "Roof" not in request and "heating" not in request
 
@@ -126,6 +126,22 @@ def test_code_stays_twice_while_only_its_tests_fail(job_of: Callable[[str], Job]
         (job.worktree / "flows/weigh.py").write_text("")
     assert seen == ["1", "1", "1", "4"]
     assert len(model.sent) == len(answers)
+
+
+def test_columns_that_an_input_does_not_have_are_refused_but_not_for_ever(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T005")
+    code = "parcels: dsl.Input[dsl.Dataset]) -> int:\n    import csv\n\n    with open(parcels.path) as file:\n"
+    code += "        return len([row['depot'] for row in csv.DictReader(file)])\n```"
+    head = "```python\nfrom kfp import dsl\n\n\n@dsl.component\ndef weigh("
+    model = ScriptedModel([head + code] * 5)
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(job)
+    for number in (1, 2, 3):
+        with pytest.raises(
+            ToolFailure, match="weigh looks up `depot` in the rows of `parcels`, whose columns are id, "
+        ):
+            session.attempt(number, None)
+    session.attempt(4, None)
+    assert "row['depot']" in (job.worktree / "flows/weigh.py").read_text().replace('"', "'")
 
 
 def test_tests_that_repeat_the_example_are_refused(job_of: Callable[[str], Job]) -> None:

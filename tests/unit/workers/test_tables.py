@@ -4,9 +4,23 @@ from collections.abc import Callable
 
 import pytest
 from kfpilot.agent.workers.job import Job
+from kfpilot.agent.workers.pages import functions, header_of
 from kfpilot.agent.workers.scaffold import find_component
-from kfpilot.agent.workers.tables import columns_told, headers_for
+from kfpilot.agent.workers.tables import columns_of_inputs, columns_told, headers_for, rows_read, wrong_columns
 
+COMPONENT = """from kfp import dsl
+
+
+@dsl.component(packages_to_install=["pandas", "numpy"])
+def {name}({taken}: dsl.Input[dsl.Dataset], {given}: dsl.Output[dsl.Dataset]):
+    {told}
+    import csv
+
+    with open({taken}.path) as file:
+        rows = csv.DictReader(file)
+        {body}
+"""
+AGAIN = "csv.DictWriter(open({}.path, 'w'), fieldnames=rows.fieldnames).writerows(rows)"
 WEIGH = """from kfp import dsl
 
 
@@ -42,16 +56,78 @@ def test_the_columns_of_an_input_are_those_that_are_told_of_it(job_of: Callable[
 
 def test_where_two_tables_have_the_column_none_is_certain(job_of: Callable[[str], Job]) -> None:
     job = job_of("T002")
+    reader = job.worktree / "flows/read_parcels.py"
+    reader.write_text(reader.read_text().replace('"id,kilos\\n"', "HEADER"))
     (job.worktree / "flows/other.py").write_text(
         "from kfp import dsl\n\n\n@dsl.component\ndef other(n: int):\n    '''With the columns depot and kilos.'''\n"
     )
     assert headers_for(job, find_component(WEIGH, "weigh")) == {}
     # What is written to it counts more than what is told.
-    reader = job.worktree / "flows/read_parcels.py"
-    reader.write_text(reader.read_text().replace('"id,kilos\\n"', '",".join(["id", "day", "kilos"])'))
+    reader.write_text(reader.read_text().replace("HEADER", '",".join(["id", "day", "kilos"])'))
     assert headers_for(job, find_component(WEIGH, "weigh")) == {"parcels": ["id", "kilos"]}
 
 
 def test_a_component_that_names_several_columns_needs_no_more(job_of: Callable[[str], Job]) -> None:
     two = find_component(WEIGH.replace('row["kilos"]', 'row["kilos"] + row["id"]'), "weigh")
     assert headers_for(job_of("T002"), two) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        ("csv.writer(f).writerow(['a', 'b'])", ["a", "b"]),
+        ("head = ('a', 'b'); csv.DictWriter(f, fieldnames=head)", ["a", "b"]),
+        ("csv.DictWriter(f, ['a', 'b'])", ["a", "b"]),
+        ("f.write(','.join(['a', 'b']))", ["a", "b"]),
+        ("f.write('a,b\\n')", ["a", "b"]),
+        ("for kind in ('hot', 'cold'): print(kind)", []),
+        ("f.write('Well, well\\n')", []),
+        ("csv.writer(f).writerow([a, 'b'])", []),
+    ],
+)
+def test_a_header_is_what_is_written_first(body: str, columns: list[str]) -> None:
+    (node,) = functions(COMPONENT.format(name="keep", taken="rows", given="kept", told="", body=body))
+    assert header_of(node) == columns
+
+
+def add(job: Job, **parts: str) -> None:
+    """A component in a module of its own."""
+    told = parts.pop("told", "")
+    (job.worktree / f"flows/{parts['name']}.py").write_text(COMPONENT.format(told=repr(told) if told else "", **parts))
+
+
+def test_columns_come_through_components_that_write_what_they_read(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    add(job, name="sift", taken="parcels", given="sifted", body=AGAIN.format("sifted"))
+    add(job, name="wash", taken="sifted", given="washed", body=AGAIN.format("washed"))
+    # What read_parcels writes as its first line: id,kilos.
+    assert columns_of_inputs(job, ["washed", "sifted", "unknown"]) == {
+        "washed": ["id", "kilos"],
+        "sifted": ["id", "kilos"],
+    }
+    told = "Logs.\n\nArgs:\n    log: CSV with the columns star, night and error.\n    cut: The night's lines.\n"
+    add(job, name="cut", taken="log", given="cut", told=told, body=AGAIN.format("cut"))
+    assert columns_of_inputs(job, ["cut"]) == {"cut": ["star", "night", "error"]}
+
+
+def test_makers_that_disagree_or_are_silent_make_no_column_certain(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    add(job, name="other", taken="rows", given="parcels", body="csv.writer(f).writerow(['id', 'day'])")
+    assert columns_of_inputs(job, ["parcels"]) == {}
+    add(job, name="other", taken="rows", given="parcels", body="print(file.read())")
+    assert columns_of_inputs(job, ["parcels"]) == {}
+    # In a circle.
+    add(job, name="other", taken="a", given="b", body=AGAIN.format("b"))
+    add(job, name="another", taken="b", given="a", body=AGAIN.format("a"))
+    assert columns_of_inputs(job, ["a"]) == {}
+
+
+def test_a_column_that_no_maker_writes_is_told(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    body = (
+        "print([row['kilos'] + other['x'] for row in rows], {}['y']); [line['depot'] for line in csv.DictReader(file)]"
+    )
+    draft = COMPONENT.format(name="weigh", taken="parcels", given="heavy", told="", body=body)
+    assert rows_read(functions(draft)[0]) == {"parcels": ["kilos", "depot"]}
+    assert wrong_columns(job, draft) == ["weigh looks up `depot` in the rows of `parcels`, whose columns are id, kilos"]
+    assert wrong_columns(job, draft.replace("'depot'", "'id'")) == wrong_columns(job, "def (") == []
