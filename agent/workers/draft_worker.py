@@ -107,6 +107,7 @@ class DraftSession:
         self.hints: list[str] = []
         self.last: dict[str, str] = {}
         self.copied: set[str] = set()
+        self.passed: dict[str, str] = {}
         self.redraws = self.keeps = self.wholes = self.again = self.strange = 0
         self.since = time.monotonic()
         self.cut = False
@@ -292,19 +293,24 @@ class DraftSession:
         if number == 1 and pipelines_for(self.job) and "compile" in begun:
             stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
             return Redraw(kept=begun, heads=task_head(task.title, stem))
-        plan: Redraw | None = None
+        failed = failed_tests(feedback.failures, target) if feedback else set()
+        plan = plan_redraw(last, failed) if failed else None
+        if plan and names_of_tests(plan.kept):
+            self.passed[target] = plan.kept
+        elif not self.redraws:
+            plan = None  # none passed: a whole new draft
         if feedback and self.redraws <= MAX_REDRAWS:
-            failed = failed_tests(feedback.failures, target)
-            plan = plan_redraw(last, failed, self.redraws > 0) if failed else None
             plan = plan or missing_names(last, feedback.failures, task.title)
-        if plan:
-            return plan
-        # Something else: by turns a test for each part of what the task says, and the whole file.
+            if plan:
+                return plan
+        # Something else: by turns a test for each part of what the task says beside those that passed, and the whole.
         self.wholes += 1
+        kept = self.passed.get(target, begun)
         heads = clause_heads(task.title, "tmp_path" if COMPILES in begun else "") if task.role == "tests" else {}
+        heads = {name: head for name, head in heads.items() if name not in names_of_tests(kept)}
         if self.wholes % 2 and heads and (SCAFFOLD in begun or COMPILES in begun):
             self.redraws = 0
-            return Redraw(kept=begun, heads=heads)
+            return Redraw(kept=kept, heads=heads)
         return None
 
     def write(self, role: Role, target: str, content: str) -> None:

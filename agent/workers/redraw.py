@@ -55,13 +55,12 @@ def failed_tests(failures: Iterable[str], path: str) -> set[str]:
     return names
 
 
-def plan_redraw(source: str, failed: set[str], even_all: bool = False) -> Redraw | None:
+def plan_redraw(source: str, failed: set[str]) -> Redraw | None:
     """What to keep and what to draw again.
 
     Args:
         source: The draft.
         failed: The names of its tests that failed.
-        even_all: Go on also when none passed.
 
     Returns:
         None when the draft cannot be taken apart.
@@ -72,7 +71,7 @@ def plan_redraw(source: str, failed: set[str], even_all: bool = False) -> Redraw
         return None
     tests = [node for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
     again = [node for node in tests if node.name in failed]
-    if not again or len({node.name for node in again}) != len(failed) or (len(again) == len(tests) and not even_all):
+    if not again or len({node.name for node in again}) != len(failed):
         return None
     lines = source.splitlines()
     heads = {node.name: "\n".join(lines[first_line(node) : head_end(node)]) for node in again}

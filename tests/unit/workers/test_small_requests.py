@@ -251,3 +251,34 @@ def test_what_is_refused_for_the_same_thing_twice_is_asked_without_the_example(j
         session.attempt(number, Feedback(attempt=number - 1, of=8, text="", failures=[failure]))
     shown = [recipe.title in str(messages[-1].content) for messages in model.sent]
     assert shown == [True, True, False, True, False]
+
+
+KEEP = """from kfp import dsl
+
+
+@dsl.component
+def keep_heavy(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):
+    import shutil
+
+    shutil.copy(parcels.path, heavy.path)
+"""
+
+
+def test_a_scenario_that_cannot_be_tested_makes_way_for_what_the_task_says(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    (job.worktree / "flows/keep_heavy.py").write_text(KEEP)
+    title = "Test `keep_heavy` in tests/test_keep_heavy.py: heavy ones stay as they are; light ones are gone from it"
+    job.task = job.task.model_copy(update={"title": title, "files": ["tests/test_keep_heavy.py"]})
+    (story,) = job.feature.spec.stories
+    story.scenarios.append(story.scenarios[0].model_copy(update={"number": 2}))
+    body = "    assert run('a') == 'a'\n"
+    model = ScriptedModel([body] * 6)
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8).open(job)
+    second = "tests/test_keep_heavy.py::test_us1_scenario_2 failed: assert 1 == 2"
+    tests = []
+    for number in range(1, 5):
+        session.attempt(number, Feedback(attempt=number, of=8, text="", failures=[second]) if number > 1 else None)
+        tests.append(re.findall(r"def (test_\w+)", (job.worktree / "tests/test_keep_heavy.py").read_text()))
+    scenarios = ["test_us1_scenario_1", "test_us1_scenario_2"]
+    parts = ["test_heavy_ones_stay_as_they_are", "test_light_ones_are_gone_from_it"]
+    assert tests == [scenarios, scenarios, scenarios, [scenarios[0], *parts]]
