@@ -161,8 +161,14 @@ RULES = [
         "KFP gives a component the place of an output, not a file: there is none yet, and the step fails.",
         "Read an input, or open the output for writing.",
     ),
+    rule(
+        24, "files-close", "error",
+        "A component uses a file after the `with` block that opened it, or a reader or writer made of it there.",
+        "The file is closed at the end of the block; the step fails with a ValueError.",
+        "Do it inside the block, or keep what you need in a list.",
+    ),
 ]  # fmt: skip
-"""K00 to K23. Severity: an error surely goes wrong; a warning may, or is against good practice; a note is style."""
+"""K00 to K24. Severity: an error surely goes wrong; a warning may, or is against good practice; a note is style."""
 
 BY_ID = {item.id: item for item in RULES}
 POLICIES = ("limits", "retries", "docstrings", "base-image")

@@ -19,6 +19,7 @@ from . import (
     kfp_ignores,
     kfp_rules_components,
     kfp_rules_decisions,
+    kfp_rules_files,
     kfp_rules_outputs,
     kfp_rules_own,
     kfp_rules_policy,
@@ -76,6 +77,7 @@ def source_problems(
         *kfp_rules_wiring.problems(source),
         *kfp_rules_components.problems(source, mounts, policies),
         *kfp_rules_outputs.problems(source),
+        *kfp_rules_files.problems(source),
         *kfp_rules_policy.problems(source, policies),
         *kfp_rules_style.problems(source, policies),
     ]

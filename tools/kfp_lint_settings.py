@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Policy = Literal["limits", "retries", "docstrings", "base-image"]
-LAST_RULE = 23
+LAST_RULE = 24
 NEEDS = {"K12": "retries"}
 """Rules that only a policy wakes: who selects one wants its policy."""
 
