@@ -7,16 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...tools.docs_facts import words_of
 from ...tools.files import Workspace
 from ..errors import KfpilotError, ModelError, ToolFailure
 from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
-from ..verifier.asked_values import without_docstrings
 from ..verifier.models import Fault, HandBack
-from .answers import copied_from, file_from, is_whole, rows_copied, without_echo
+from .answers import file_from, is_whole, without_echo
 from .compiled_outline import compiled_outlines
 from .draft_request import SCAFFOLD, columns_read, columns_written, draft_prompt, one_example, opening_of, short
 from .extend import Extension, going_on, joined, more_tests
@@ -39,11 +37,10 @@ from .redraw import (
     task_head,
     whole_tests,
 )
-from .scaffold import components_of
+from .refusals import copies, strange_columns, unread_json
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
-from .tables import wrong_columns
 from .templates import render
-from .wanted import SPEAKS_JSON, artifacts_of, text_of
+from .wanted import artifacts_of, text_of
 from .wiring import known_components, wired
 
 TEMPERATURES = (0.2, 0.5, 0.7, 0.9)
@@ -201,46 +198,25 @@ class DraftSession:
             raise ToolFailure(f"the answer holds no content for {target}")
         if not target.endswith(".md"):
             content = without_echo(content, rules)
-        if role == "code":
-            self.refuse_columns(content)
-        told = role == "code" and SPEAKS_JSON.search(text_of(self.job)) and components_of(content)
-        if told and "json" not in without_docstrings(content).lower():
-            raise ToolFailure("the task speaks of JSON and the draft reads and writes none: use json.loads, json.dumps")
-        if role == "tests":
-            self.refuse_copies(target, content, packet)
-        if role == "docs" and packet.recipes:
-            known = words_of(self.job.worktree, target)
-            copied = [part for recipe in packet.recipes for part in copied_from(recipe.text, content, known)]
-            if copied:
-                self.copied.add(target)
-                said = ", ".join(copied[:3])
-                raise ToolFailure(f"the page repeats the example, which is about another project: {said}")
+        self.check(role, target, content, packet)
         self.write(role, target, content)
 
-    def refuse_columns(self, content: str) -> None:
-        """A component that looks up columns which the tables it gets do not have, as far as that is known.
+    def check(self, role: Role, target: str, content: str, packet: Packet) -> None:
+        """Look for what need not be run to be seen to be wrong.
 
         Raises:
-            ToolFailure: It does; only a few times, for an output of the same name may be another table.
+            ToolFailure: It is. What is copied is drafted without an example from then on; columns are refused only a
+                few times, for an output of the same name may be another table.
         """
-        wrong = wrong_columns(self.job, content) if self.strange < MAX_STRANGE else []
-        if wrong:
-            self.strange += 1
-            raise ToolFailure("; ".join(wrong[:2]))
-
-    def refuse_copies(self, target: str, content: str, packet: Packet) -> None:
-        """Tests that are those of the example, by their names or by the rows that they give.
-
-        Raises:
-            ToolFailure: They are; from then on the target is drafted without an example.
-        """
-        names = names_of_tests(content)
-        copied = sorted(names & {name for recipe in packet.recipes for name in names_of_tests(recipe.text)})
-        copied += [row for recipe in packet.recipes for row in rows_copied(recipe.text, content)]
-        if copied:
+        if role == "code":
+            why = unread_json(self.job, content)
+            strange = strange_columns(self.job, content) if self.strange < MAX_STRANGE else ""
+            self.strange += bool(strange)
+            why = why or strange
+        elif why := copies(self.job, role, target, content, packet):
             self.copied.add(target)
-            said = ", ".join(copied[:3])
-            raise ToolFailure(f"the tests repeat the example, which is about another project: {said}")
+        if why:
+            raise ToolFailure(why)
 
     def packet(self, role: Role, number: int, start: str, target: str) -> Packet:
         """What the request shows; of what was copied once there is no example again, if the file has a beginning."""
@@ -277,7 +253,7 @@ class DraftSession:
             answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```", "\ndef "])
             function = None if self.cut else one_function(f"{head}\n{answer[len(opening) :]}", name)
             text = f"{text}\n\n{function or head + PENDING}"
-        self.refuse_copies(target, text, packet)
+        self.check("tests", target, text, packet)
         self.write("tests", target, text)
         return True
 

@@ -11,14 +11,16 @@ import re
 from collections.abc import Iterable, Mapping
 
 from .job import Job
-from .pages import functions, header_of, meanings_of, written_columns
+from .pages import functions, header_of, meanings_of, names_in, written_columns
 from .scaffold import Signature, called_in, decorated, parameters_of
 from .sources import code_sources
 
 PLAIN = r"`?\w+`?(?:,\s*`?\w+`?)*(?:,?\s+and\s+`?\w+`?)?"
 TICKED = r"`\w+`(?:,\s*`\w+`)*,?\s+and\s+`\w+`"
-TOLD = re.compile(rf"\b(?:columns|fields|header)\b:?\s+(?:{PLAIN})|{TICKED}", re.I)
-WORDS = ("and", "columns", "fields", "header")
+TOLD = re.compile(rf"\b(?:columns|fields|keys|header)\b:?\s+(?:are\s+)?(?P<names>{PLAIN})|{TICKED}", re.I)
+COPIES = ("dict", "copy", "deepcopy", "update", "asdict", "DataFrame", "read_csv", "read_json", "groupby", "zip")
+"""Calls that may put values under names which do not stand there."""
+ASIDE = re.compile(r"\s*\([^()]*\)")
 
 
 def headers_for(job: Job, signature: Signature) -> dict[str, list[str]]:
@@ -155,14 +157,62 @@ def only(tables: list[list[str]], read: list[str]) -> list[str]:
 
 def columns_told(text: str) -> list[list[str]]:
     """The lists of two or more names in a text that are columns: `with the columns a, b and c`."""
-    return [
-        [
-            name
-            for name in re.findall(r"\w+", match.group())
-            if name.lower() not in ("and", "columns", "fields", "header")
-        ]
-        for match in TOLD.finditer(text)
-    ]
+    found = [names_told(match) for match in TOLD.finditer(ASIDE.sub("", text))]
+    return [names for names in found if len(names) > 1]
+
+
+def names_told(match: re.Match[str]) -> list[str]:
+    """The names in a list of columns."""
+    return [name for name in re.findall(r"\w+", match["names"] or match.group()) if name.lower() != "and"]
+
+
+def columns_wanted(text: str, inputs: Iterable[str], outputs: Iterable[str]) -> dict[str, list[str]]:
+    """Output artifact -> the columns that a task wants in it: the one list after the last artifact that it names.
+
+    Args:
+        text: What the task says.
+        inputs: The input artifacts of the component.
+        outputs: Its output artifacts.
+    """
+    plain = ASIDE.sub("", text)
+    found: dict[str, list[list[str]]] = {}
+    for match in TOLD.finditer(plain):
+        places = {name: plain.rfind(f"`{name}`", 0, match.start()) for name in [*inputs, *outputs]}
+        last = max(places, key=lambda name: places[name], default="")
+        names = names_told(match)
+        if last and places[last] >= 0 and len(names) > 1:
+            found.setdefault(last, []).append(names)
+    return {name: lists[0] for name, lists in found.items() if name in outputs and len(lists) == 1}
+
+
+def missing_columns(text: str, content: str) -> list[str]:
+    """What a task wants in an output of a component and a draft never writes, though it writes other parts of it."""
+    missing = []
+    for node in [node for node in functions(content) if decorated(node, "component")]:
+        signature = Signature(node)
+        written = keys_written(node)
+        for name, wanted in columns_wanted(text, signature.inputs, signature.outputs).items():
+            absent = [column for column in wanted if column not in written]
+            if written and absent and len(absent) < len(wanted):
+                said = ", ".join(wanted)
+                missing.append(f"`{name}` is to have {said}, and {node.name} writes no {' and no '.join(absent)}")
+    return missing
+
+
+def keys_written(node: ast.FunctionDef) -> set[str]:
+    """The names under which a component puts values into records, or into a header; empty where that is not certain."""
+    if any(name in COPIES or name.rpartition(".")[2] in COPIES for name in called_in(node)):
+        return set()
+    found = set(header_of(node))
+    for item in ast.walk(node):
+        found |= set(names_in(item))
+        if isinstance(item, ast.Dict):
+            if None in item.keys:  # {**record}
+                return set()
+            found |= {str(key.value) for key in item.keys if isinstance(key, ast.Constant)}
+        elif isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Store):
+            found |= {str(item.slice.value)} if isinstance(item.slice, ast.Constant) else set()
+    return found
 
 
 def entities(job: Job) -> list[str]:

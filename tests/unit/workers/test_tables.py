@@ -6,7 +6,15 @@ import pytest
 from kfpilot.agent.workers.job import Job
 from kfpilot.agent.workers.pages import functions, header_of
 from kfpilot.agent.workers.scaffold import find_component
-from kfpilot.agent.workers.tables import columns_of_inputs, columns_told, headers_for, rows_read, wrong_columns
+from kfpilot.agent.workers.tables import (
+    columns_of_inputs,
+    columns_told,
+    columns_wanted,
+    headers_for,
+    missing_columns,
+    rows_read,
+    wrong_columns,
+)
 
 COMPONENT = """from kfp import dsl
 
@@ -40,6 +48,10 @@ def weigh(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):
         ("CSV with the columns star and night, sorted", [["star", "night"]]),
         ("A line of the log: `star`, `night` and `error`, the error in magnitudes", [["star", "night", "error"]]),
         ("under the header star,night,error", [["star", "night", "error"]]),
+        (
+            "the keys are star, lots (the number, or so), sown and sprouted (both added up)",
+            [["star", "lots", "sown", "sprouted"]],
+        ),
         ("with the column `star`", []),
         ("one and two", []),
     ],
@@ -131,3 +143,32 @@ def test_a_column_that_no_maker_writes_is_told(job_of: Callable[[str], Job]) -> 
     assert rows_read(functions(draft)[0]) == {"parcels": ["kilos", "depot"]}
     assert wrong_columns(job, draft) == ["weigh looks up `depot` in the rows of `parcels`, whose columns are id, kilos"]
     assert wrong_columns(job, draft.replace("'depot'", "'id'")) == wrong_columns(job, "def (") == []
+
+
+ASKED = "From `parcels` (keys: id, kilos) it makes a record a depot in `heavy`; the keys are depot, parcels and kilos"
+
+
+def test_the_columns_that_a_task_wants_are_those_told_after_the_output() -> None:
+    assert columns_wanted(ASKED, ["parcels"], ["heavy"]) == {"heavy": ["depot", "parcels", "kilos"]}
+    assert columns_wanted(ASKED.replace("`heavy`", "heavy"), ["parcels"], ["heavy"]) == {}
+    assert columns_wanted(f"{ASKED} or the fields are a and b", ["parcels"], ["heavy"]) == {}
+    assert columns_wanted(ASKED, [], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ("print({'parcels': 1, 'kilos': 2}, rows[0]['depot'])", "depot"),
+        ("print({'kilos': 2})", "depot and no parcels"),
+        ("print({'depot': 'd', 'parcels': 1, 'kilos': 2})", ""),
+        ("record = {'parcels': 1}; record['depot'] = 'd'; record['kilos'] = 2", ""),
+        ("csv.writer(f).writerow(['depot', 'parcels', 'kilos'])", ""),
+        ("print({'parcels': 1, **rows[0]})", ""),
+        ("print(dict(rows[0], parcels=1), {'kilos': 2})", ""),
+        ("print(rows)", ""),
+    ],
+)
+def test_a_column_that_a_draft_never_writes_is_told(body: str, missing: str) -> None:
+    draft = COMPONENT.format(name="weigh", taken="parcels", given="heavy", told="", body=body)
+    said = [f"`heavy` is to have depot, parcels, kilos, and weigh writes no {missing}"] if missing else []
+    assert missing_columns(ASKED, draft) == said
