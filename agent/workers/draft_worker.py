@@ -38,6 +38,7 @@ from .redraw import (
     whole_tests,
 )
 from .refusals import copies, strange_columns, unread_json
+from .shadowed import artifacts_kept
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
 from .wanted import artifacts_of, text_of
@@ -292,7 +293,7 @@ class DraftSession:
     def write(self, role: Role, target: str, content: str) -> None:
         """Put a drafted file into the worktree, mended where a tool can."""
         if role == "code" and target.endswith(".py"):
-            content = outputs_opened(wired(content, known_components(self.job.worktree)))
+            content = artifacts_kept(outputs_opened(wired(content, known_components(self.job.worktree))))
         self.space(role).write(target, content)
         if target.endswith(".py"):
             mend_python(self.job.worktree, target, components_for(self.job, target) if role == "tests" else [])
