@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict
 
@@ -70,10 +71,15 @@ def gate_local(ctx: GateContext) -> GateResult:
     for subject in subjects:
         seen = survey(subject.item.ir)
         cases, missing = cases_of(subject.item, scenarios, text, ctx.worktree)
-        tally.leftovers(subject, seen, missing)
+        ran = False
         for case in cases if not seen.blockers else []:
             outcome = run_case(ctx.bench, subject, case, seen, ctx.worktree, deadline, waits=waits)
-            tally.add(subject, outcome)
+            if case.source == "empty" and outcome.seen != "failure":
+                # That nothing comes of nothing shows little: it is no run that passed.
+                ran = outcome.seen in ("shown", "passed")
+            else:
+                tally.add(subject, outcome)
+        tally.leftovers(subject, seen, missing, ran=ran)
     return tally.result()
 
 
@@ -98,13 +104,14 @@ class Tally(BaseModel):
                 self.unseen.append(LOCALLY + str(error))
         return found
 
-    def leftovers(self, subject: Subject, seen: Survey, missing: Iterable[str]) -> None:
-        """What is known not to be shown before anything runs."""
+    def leftovers(self, subject: Subject, seen: Survey, missing: Iterable[str], *, ran: bool = False) -> None:
+        """What the runs cannot show, or why there were none; `ran` means with empty inputs."""
         names = ", ".join(f"`{name}`" for name in missing)
         if seen.blockers:
             self.tell(subject, f"not run: {'; '.join(seen.blockers)}")
         elif names:
-            self.tell(subject, f"not run, there is no value for {names}: write a scenario in {FILE_NAME}")
+            how = "run with empty inputs alone" if ran else "not run"
+            self.tell(subject, f"{how}, there is no value for {names}: write a scenario in {FILE_NAME}")
         else:
             if seen.blind:
                 self.tell(subject, f"a run leaves things out: {'; '.join(seen.blind)}")
@@ -204,12 +211,17 @@ def judge_problem(case: Case, *, waits: bool) -> Outcome:
 def run_once(bench: Bench, item: KfpObject, case: Case, timeout: float) -> LocalRun:
     """Run it, unless the very same has been run already."""
     files = {name: [str(path), path.stat().st_mtime_ns] for name, path in case.files.items()}
-    what = json.dumps([item.ir, case.arguments, files, item.kind], sort_keys=True, default=str)
+    what = json.dumps([item.ir, case.arguments, files, case.empty, item.kind], sort_keys=True, default=str)
     key = hashlib.sha256(what.encode()).hexdigest()
     done = bench.local_done.get(key)
     if done is None:
         runner = bench.local_runner()
         component = item.kind != "pipeline"
-        done = runner.run(item.ir, case.arguments, case.files, component=component, timeout=timeout)
+        with TemporaryDirectory(prefix="kfpilot-empty-") as folder:
+            empty = {name: Path(folder) / name for name in case.empty}
+            for path in empty.values():
+                path.touch()
+            files_given = {**case.files, **empty}
+            done = runner.run(item.ir, case.arguments, files_given, component=component, timeout=timeout)
         bench.local_done[key] = done
     return done

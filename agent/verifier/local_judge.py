@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,9 @@ def judge(case: Case, run: LocalRun, item: KfpObject, survey: Survey, root: Path
         return Outcome(seen="passed" if survey.blind else "shown")
     failure = run.failure
     assert failure is not None
+    if case.source == "empty":
+        always = failure.blame in ("code", "values") and WITH_ANY.match(failure.error)
+        failure = failure.model_copy(update={"blame": "code" if always else "unclear"})
     unfinished = waits and failure.error.startswith("NotImplementedError")
     if failure.blame == "code" and not unfinished:
         text = f"{failure}. It fails in the same way in a cluster; mend the component"
@@ -66,6 +70,13 @@ def judge(case: Case, run: LocalRun, item: KfpObject, survey: Survey, root: Path
     return Outcome(seen=seen, text=f"{REASONS[failure.blame]} {case.title}: {failure}")
 
 
+WITH_ANY = re.compile(
+    r"(?:NameError|ModuleNotFoundError|ImportError|NotImplementedError)\b|AttributeError: (?!.*NoneType)"
+    r"|TypeError: .*(?:(?:unexpected|invalid) keyword argument|required (?:positional|keyword)|not callable"
+    r"|positional arguments? but|os\.PathLike)"
+)
+"""How code ends that is wrong whatever it reads. That it reads nothing may be the reason for all else: a table without
+a header, a name that only a row would have bound."""
 REASONS = {
     "code": "it is not finished, run",
     "values": "it fails, perhaps because of its values, run",

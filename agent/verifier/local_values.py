@@ -18,6 +18,10 @@ from ..documents.models import Feature
 
 NO_VALUE = re.compile(r"[<>{}$…]|\.\.\.|\byour\b|\bchange-?me\b|\btodo\b|\bplaceholder\b|^x+$", re.I)
 """Looks like a value and stands for one that somebody must put there."""
+PLAIN: dict[str, Any] = {
+    "STRING": "x", "NUMBER_INTEGER": 1, "NUMBER_DOUBLE": 1.0, "BOOLEAN": True, "LIST": [], "STRUCT": {},
+}  # fmt: skip
+"""What a parameter gets without any value where only what fails with every value counts."""
 MORE = 2
 """How many further values of the documents are tried."""
 
@@ -30,16 +34,18 @@ class Case(BaseModel):
         title: For messages, such as `with its defaults`.
         arguments: Parameter -> value.
         files: Input -> file.
+        empty: Input artifacts that get an empty file.
         scenario: The scenario, if it is one.
         problem: Why it cannot be run; empty if it can.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    source: Literal["defaults", "documents", "scenario"]
+    source: Literal["defaults", "documents", "scenario", "empty"]
     title: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, Path] = Field(default_factory=dict)
+    empty: list[str] = Field(default_factory=list)
     scenario: Scenario | None = None
     problem: str = ""
 
@@ -59,9 +65,10 @@ def cases_of(item: KfpObject, scenarios: list[Scenario], text: str, root: Path) 
     types = parameter_types(item)
     if not parameters and not artifacts:
         return [Case(source="defaults", title="with its defaults"), *cases], []
-    if artifacts:
-        return cases, [] if cases else [*parameters, *artifacts]
     given = {name: literal_values(text, name, types[name]) for name in parameters}
+    if artifacts:
+        plain = {name: values[0] if values else PLAIN.get(types[name]) for name, values in given.items()}
+        return cases or empty_case(item, plain), [] if cases else [*parameters, *artifacts]
     if not all(given.values()):
         return cases, [] if cases else [name for name in parameters if not given[name]]
     first = {name: values[0] for name, values in given.items()}
@@ -71,6 +78,16 @@ def cases_of(item: KfpObject, scenarios: list[Scenario], text: str, root: Path) 
             other = {**first, name: value}
             found.append(Case(source="documents", title=f"with {shown(other)} of the documents", arguments=other))
     return found[: 1 + MORE] + cases, []
+
+
+def empty_case(item: KfpObject, arguments: dict[str, Any]) -> list[Case]:
+    """The run of a component whose input artifacts are empty files; none for a pipeline, or for lists of artifacts."""
+    artifacts = item.ir[0].get("root", {}).get("inputDefinitions", {}).get("artifacts", {})
+    lists = any(artifact.get("isArtifactList") for artifact in artifacts.values())
+    if item.kind == "pipeline" or lists or None in arguments.values():
+        return []
+    needed = missing_inputs(item.ir[0])[1]
+    return [Case(source="empty", title="with empty inputs", arguments=arguments, empty=needed)]
 
 
 def concerns(scenario: Scenario, item: KfpObject) -> bool:

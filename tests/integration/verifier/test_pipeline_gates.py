@@ -128,3 +128,53 @@ def test_a_scenario_file_with_a_mistake_names_its_place(scene: MakeScene) -> Non
     gate = of(here.judge(changed(), "local"), "local")
     said = " ".join([*gate.failures, *gate.warnings, *gate.not_verified])
     assert "kfpilot-scenarios.yaml" in said and "scenarios.0" in said
+
+
+SIFT = '''"""Sifts."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="python:3.11")
+def sift(rows: dsl.Input[dsl.Dataset], sifted: dsl.Output[dsl.Dataset], least: int):
+    """Keeps some rows."""
+    import csv
+
+    with open(rows.path) as source:
+        reader = csv.DictReader(source)
+        found = [row for row in reader]
+{body}
+'''
+WRITTEN = "    with open(sifted.path, 'w') as target:\n        target.write(str(len(found)))"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (f"    sifted = []\n{WRITTEN}", ["AttributeError", "sifted.path", "with empty inputs"]),
+        (WRITTEN.replace("found", "founds"), ["NameError", "founds"]),
+        (WRITTEN.replace("sifted.path, 'w'", "sifted.path, modus='w'"), ["TypeError", "modus"]),
+    ],
+    ids=["attribute", "name", "arguments"],
+)
+def test_a_component_that_fails_with_any_input_fails_with_none(scene: MakeScene, body: str, words: list[str]) -> None:
+    task = "- [ ] T001 Create `sift` in shop/sift.py"
+    gate = of(scene(task).judge({"shop/sift.py": SIFT.format(body=body)}, "local"), "local")
+    assert not gate.passed
+    assert all(word in " ".join(gate.failures) for word in words), gate.failures
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (WRITTEN, "run with empty inputs alone, there is no value for `least`, `rows`"),
+        ("    print(','.join(reader.fieldnames), 1 / len(found))", "not run, there is no value for"),
+        ("    for last in found:\n        pass\n    print(last)", "not run, there is no value for"),
+    ],
+    ids=["well", "header", "row"],
+)
+def test_what_only_an_empty_input_may_be_the_reason_for_is_no_failure(scene: MakeScene, body: str, said: str) -> None:
+    task = "- [ ] T001 Create `sift` in shop/sift.py"
+    gate = of(scene(task).judge({"shop/sift.py": SIFT.format(body=body)}, "local"), "local")
+    assert gate.passed and gate.counts == {"runs": 0, "passed": 0, "shown": 0}
+    assert any(said in text for text in gate.not_verified), gate.not_verified
