@@ -198,15 +198,23 @@ def components_in(job: Job, named: Subjects) -> list[Signature]:
 
 
 def pipelines_for(job: Job) -> dict[str, list[str]]:
-    """The pipelines that a task names, as in Python, as in KFP or by a file called after it: file -> functions."""
+    """The pipelines that a task names, as in Python, as in KFP or by a file called after it: file -> functions.
+
+    A task that speaks of "the pipeline" and names none means the one in the file it is about, else the only one.
+    """
     text, words = text_of(job), speaks_of(job)
     found: dict[str, list[str]] = {}
+    others: dict[str, list[str]] = {}
     for path, source in code_sources(job.worktree):
         for node in functions(source):
             told = re.search(rf"(?<![\w-]){node.name.replace('_', '-')}(?![\w-])", text)
-            if decorated(node, "pipeline") and (told or node.name in words):
-                found.setdefault(path, []).append(node.name)
-    return found
+            if decorated(node, "pipeline"):
+                meant = found if told or node.name in words else others
+                meant.setdefault(path, []).append(node.name)
+    if found or not re.search(r"\bthe pipeline\b", text, re.I):
+        return found
+    others = {path: names for path, names in others.items() if Path(path).stem in words} or others
+    return others if [len(names) for names in others.values()] == [1] else {}
 
 
 def is_pipeline(job: Job, named: Subjects) -> bool:
@@ -233,5 +241,6 @@ def subjects(job: Job, target: str) -> Subjects:
         names = sorted(names_of(job.worktree / path) & words)
         if names:
             found[module_of(job.worktree, path)] = (path, names)
+    found = found or {module_of(job.worktree, path): (path, names) for path, names in pipelines_for(job).items()}
     own = {module: value for module, value in found.items() if module.rsplit(".", 1)[-1] == stem}
     return own or found

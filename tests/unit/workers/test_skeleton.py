@@ -47,3 +47,20 @@ def test_a_test_of_a_component_knows_the_columns_that_another_writes_to_its_inpu
         + '        csv.writer(file).writerow(["id", "depot", "kilos"])\n'
     )
     assert "is the header, such as id,kilos." in skeleton.tests_start(job, "tests/test_weigh.py")
+
+
+def test_the_pipeline_is_the_one_of_the_file_or_the_only_one(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T004")
+    title = "Check in tests/test_{}.py that the compiler accepts {}"
+
+    def start(stem: str, what: str = "the pipeline") -> str:
+        files = [f"tests/test_{stem}.py"]
+        job.task = job.task.model_copy(update={"title": title.format(stem, what), "files": files})
+        return skeleton.skeleton(job, "tests", files[0])
+
+    # parcel_flow is the only one.
+    assert "from flows.parcel_flow import parcel_flow\n" in start("review") and "def compile_tasks(" in start("review")
+    assert "import parcel_flow" not in start("review", "a pipeline")
+    (job.worktree / "flows/review.py").write_text("from kfp import dsl\n\n\n@dsl.pipeline\ndef yearly():\n    ...\n")
+    assert "from flows.review import yearly\n" in start("review")
+    assert "import yearly" not in start("other") and "import parcel_flow" not in start("other")
