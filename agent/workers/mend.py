@@ -32,7 +32,7 @@ def mend_python(root: Path, path: str, components: Sequence[Signature] = ()) -> 
     names = frozenset(component.name for component in components)
     mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), names)
     if role_of_path(path) == "tests":
-        mended = lists_sorted(texts_dedented(mended))
+        mended = compiled_asserted(lists_sorted(texts_dedented(mended)))
         if [gives_rows(component) for component in components] == [True]:
             mended = last_line_ended(mended)
     if mended != text:
@@ -148,17 +148,44 @@ def last_line_ended(source: str) -> str:
         return source
     short: list[tuple[ast.Constant, str]] = []
     for function in [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "run"]:
-        assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign) and runs(node.value)]
+        assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign) and is_call(node.value, "run")]
         given = {ast.unparse(target) for node in assigned for target in node.targets}
         for node in ast.walk(function):
             if not isinstance(node, ast.Compare) or len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq):
                 continue
-            text, whole = node.comparators[0], runs(node.left) or ast.unparse(node.left) in given
+            text, whole = node.comparators[0], is_call(node.left, "run") or ast.unparse(node.left) in given
             if whole and isinstance(text, ast.Constant) and isinstance(text.value, str):
                 short += [(text, text.value)] if text.value and not text.value.endswith("\n") else []
     lines = source.splitlines(keepends=True)
     for node, rows in sorted(short, key=lambda found: (-found[0].lineno, -found[0].col_offset)):
         put(lines, node, f"{rows}\n")
+    return "".join(lines)
+
+
+def compiled_asserted(source: str) -> str:
+    """A test that only compiles a pipeline, with an assertion that there are tasks: that it compiles is what is asked.
+
+    Args:
+        source: Tests; those without the helper `compile_tasks` stay as they are.
+    """
+    if "def compile_tasks(" not in source:
+        return source
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source
+    lines = source.splitlines(keepends=True)
+    for function in reversed([node for node in tree.body if isinstance(node, ast.FunctionDef)]):
+        last = function.body[-1]
+        if not function.name.startswith("test_") or any(
+            isinstance(n, ast.Assert | ast.With) for n in ast.walk(function)
+        ):
+            continue
+        indent, at = " " * last.col_offset, last.end_lineno or last.lineno
+        if isinstance(last, ast.Expr) and is_call(last.value, "compile_tasks") and last.lineno == at:
+            lines[at - 1] = f"{indent}assert {lines[at - 1].lstrip()}"
+        elif isinstance(last, ast.Assign) and is_call(last.value, "compile_tasks"):
+            lines.insert(at, f"{indent}assert {ast.unparse(last.targets[0])}\n")
     return "".join(lines)
 
 
@@ -170,9 +197,9 @@ def put(lines: list[str], node: ast.expr, value: str | list[str]) -> None:
     lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(value, ensure_ascii=False)}{after}"]
 
 
-def runs(node: ast.expr) -> bool:
-    """Whether it is a call of the helper `run`."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run"
+def is_call(node: ast.expr, name: str) -> bool:
+    """Whether it is a call of that function."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
 
 
 def call_python_func(source: str, components: frozenset[str]) -> str:

@@ -2,6 +2,7 @@
 
 from kfpilot.agent.workers.mend import (
     call_python_func,
+    compiled_asserted,
     imports_into_components,
     last_line_ended,
     lists_sorted,
@@ -181,3 +182,35 @@ def test_the_end_of_the_last_line_is_only_certain_where_a_writer_of_rows_writes_
         mend_python(tmp_path, "test_keep.py", [found for source in sources for found in components_of(source)])
         ends[name] = (tmp_path / "test_keep.py").read_text().endswith('== "a,b\\n"\n')
     assert ends == {"rows": True, "joined": False, "two": False, "none": False}
+
+
+COMPILED = """def compile_tasks(tmp_path):
+    return {}
+
+
+def test_compiles(tmp_path):
+    compile_tasks(tmp_path)
+
+
+def test_compiles_again(tmp_path):
+    tasks = compile_tasks(
+        tmp_path
+    )
+
+
+def test_has(tmp_path):
+    assert compile_tasks(tmp_path) == {}
+
+
+def test_other(tmp_path):
+    print(tmp_path)
+"""
+
+
+def test_that_a_pipeline_compiles_is_asserted():
+    mended = COMPILED.replace("    compile_tasks(tmp_path)\n", "    assert compile_tasks(tmp_path)\n")
+    mended = mended.replace("        tmp_path\n    )\n", "        tmp_path\n    )\n    assert tasks\n")
+    assert compiled_asserted(COMPILED) == mended
+    assert compiled_asserted(mended) == mended
+    plain = COMPILED.replace("def compile_tasks", "def compile_all")
+    assert compiled_asserted(plain) == plain and compiled_asserted("def compile_tasks(") == "def compile_tasks("
