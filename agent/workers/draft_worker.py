@@ -75,7 +75,7 @@ RULES: dict[str, list[str]] = {
 
 COMPILED_RULES = [
     "A pipeline is compiled, not run: look only at what the helpers above give.",
-    '`dependentTasks` lists every task that a task waits for: assert "name" in it.',
+    "A task's `dependentTasks` lists every task that it waits for, so test it with `in`.",
     "Names and values come from the task.",
 ]
 
