@@ -110,13 +110,19 @@ def wanted_functions(job: Job) -> list[Wanted]:
 
 
 def usual_kind(job: Job) -> list[str]:
-    """What a task adds to a module that has components alone, or pipelines alone; empty where that is not certain."""
+    """What a task adds to a module that has components alone, or pipelines alone; empty where that is not certain.
+
+    Of a new module the others of its folder tell.
+    """
     kinds = set()
     for path in job.task.files:
         file = job.worktree / path
-        if path.endswith(".py") and file.is_file() and role_of_path(path) == "code":
-            source = file.read_text(encoding="utf-8", errors="replace")
-            kinds |= {kind for kind in ("component", "pipeline") if re.search(rf"^@(?:dsl\.)?{kind}\b", source, re.M)}
+        if path.endswith(".py") and role_of_path(path) == "code":
+            for module in [file] if file.is_file() else sorted(file.parent.glob("*.py")):
+                source = module.read_text(encoding="utf-8", errors="replace")
+                kinds |= {
+                    kind for kind in ("component", "pipeline") if re.search(rf"^@(?:dsl\.)?{kind}\b", source, re.M)
+                }
     return list(kinds) if len(kinds) == 1 else []
 
 

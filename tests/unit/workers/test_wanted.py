@@ -129,3 +129,19 @@ def test_what_is_added_to_a_module_of_components_is_one(job_of: Callable[[str], 
     )
     both = with_title(job_of, title, ["flows/read_parcels.py", "flows/parcel_flow.py"])
     assert wanted_functions(both) == []
+
+
+def test_a_new_module_holds_what_the_others_of_its_folder_hold(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T001")
+    title = "Implement `track(parcels, heavy)` in {}/track.py. Reads the CSV `parcels` and writes the CSV `heavy`"
+    (job.worktree / "steps").mkdir()
+    source = (
+        "from kfp import dsl\n\n\n@dsl.component\ndef weigh(parcels: dsl.Input[dsl.Dataset]) -> int:\n    return 1\n"
+    )
+    (job.worktree / "steps/weigh.py").write_text(source)
+    found = {}
+    for folder in ("steps", "flows", "new"):
+        task = job.task.model_copy(update={"title": title.format(folder), "files": [f"{folder}/track.py"]})
+        found[folder] = [(wanted.kind, wanted.inputs) for wanted in wanted_functions(replace(job, task=task))]
+    # In flows there are components and pipelines.
+    assert found == {"steps": [("component", ["parcels"])], "flows": [], "new": []}
