@@ -9,13 +9,32 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 
 from .job import Job
 from .pages import functions, header_of, meanings_of, names_in, written_columns
 from .scaffold import Signature, called_in, decorated, parameters_of
 from .sources import code_sources
 
-PLAIN = r"`?\w+`?(?:,\s*`?\w+`?)*(?:,?\s+and\s+`?\w+`?)?"
+PLAIN = r"`?\w+`?(?:,\s*`?\w+`?(?=\s*(?:[,.;:)]|$|and\b|or\b)))*(?:,?\s+(?:and|or)\s+`?\w+`?)?"
+NO_NAMES = {
+    "of",
+    "the",
+    "a",
+    "an",
+    "alone",
+    "in",
+    "where",
+    "is",
+    "are",
+    "that",
+    "as",
+    "which",
+    "for",
+    "to",
+    "with",
+    "its",
+}
 TICKED = r"`\w+`(?:,\s*`\w+`)*,?\s+and\s+`\w+`"
 TOLD = re.compile(rf"\b(?:columns|fields|keys|header)\b:?\s+(?:are\s+)?(?P<names>{PLAIN})|{TICKED}", re.I)
 COPIES = ("dict", "copy", "deepcopy", "update", "asdict", "DataFrame", "read_csv", "read_json", "groupby", "zip")
@@ -82,6 +101,9 @@ def columns_given(
     told = columns_told(meanings.get(name, ""))
     if len(told) == 1:
         return told[0]
+    wanted = columns_wanted(ast.get_docstring(node) or "", signature.inputs, signature.outputs)
+    if name in wanted:
+        return wanted[name]
     if len(signature.outputs) > 1:
         return []
     if written := header_of(node):
@@ -163,7 +185,8 @@ def columns_told(text: str) -> list[list[str]]:
 
 def names_told(match: re.Match[str]) -> list[str]:
     """The names in a list of columns."""
-    return [name for name in re.findall(r"\w+", match["names"] or match.group()) if name.lower() != "and"]
+    names = re.findall(r"\w+", match["names"] or match.group())
+    return list(takewhile(lambda name: name not in NO_NAMES, [name for name in names if name not in ("and", "or")]))
 
 
 def columns_wanted(text: str, inputs: Iterable[str], outputs: Iterable[str]) -> dict[str, list[str]]:

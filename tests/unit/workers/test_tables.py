@@ -52,6 +52,10 @@ def weigh(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):
             "the keys are star, lots (the number, or so), sown and sprouted (both added up)",
             [["star", "lots", "sown", "sprouted"]],
         ),
+        ("with the columns ticket, material, net, where net is gross minus tare", [["ticket", "material", "net"]]),
+        ("with the columns star, night, sorted by star", [["star", "night"]]),
+        ("the columns star, night or band", [["star", "night", "band"]]),
+        ("the header alone, and that is all", []),
         ("with the column `star`", []),
         ("one and two", []),
     ],
@@ -128,6 +132,10 @@ def test_makers_that_disagree_or_are_silent_make_no_column_certain(job_of: Calla
     assert columns_of_inputs(job, ["parcels"]) == {}
     add(job, name="other", taken="rows", given="parcels", body="print(file.read())")
     assert columns_of_inputs(job, ["parcels"]) == {}
+    # The text of a task as a docstring.
+    told = "Output is the CSV `c` with the columns id, net, where net is less."
+    add(job, name="third", taken="b", given="c", told=told, body=AGAIN.format("c"))
+    assert columns_of_inputs(job, ["c"]) == {"c": ["id", "net"]}
     # In a circle.
     add(job, name="other", taken="a", given="b", body=AGAIN.format("b"))
     add(job, name="another", taken="b", given="a", body=AGAIN.format("a"))
@@ -151,7 +159,7 @@ ASKED = "From `parcels` (keys: id, kilos) it makes a record a depot in `heavy`; 
 def test_the_columns_that_a_task_wants_are_those_told_after_the_output() -> None:
     assert columns_wanted(ASKED, ["parcels"], ["heavy"]) == {"heavy": ["depot", "parcels", "kilos"]}
     assert columns_wanted(ASKED.replace("`heavy`", "heavy"), ["parcels"], ["heavy"]) == {}
-    assert columns_wanted(f"{ASKED} or the fields are a and b", ["parcels"], ["heavy"]) == {}
+    assert columns_wanted(f"{ASKED} or the fields are x and y", ["parcels"], ["heavy"]) == {}
     assert columns_wanted(ASKED, [], []) == {}
 
 
