@@ -13,28 +13,12 @@ from itertools import takewhile
 
 from .job import Job
 from .pages import functions, header_of, meanings_of, names_in, written_columns
-from .scaffold import Signature, called_in, decorated, parameters_of
+from .scaffold import Signature, called_in, decorated
 from .sources import code_sources
 
 PLAIN = r"`?\w+`?(?:,\s*`?\w+`?(?=\s*(?:[,.;:)]|$|and\b|or\b)))*(?:,?\s+(?:and|or)\s+`?\w+`?)?"
-NO_NAMES = {
-    "of",
-    "the",
-    "a",
-    "an",
-    "alone",
-    "in",
-    "where",
-    "is",
-    "are",
-    "that",
-    "as",
-    "which",
-    "for",
-    "to",
-    "with",
-    "its",
-}
+NO_NAMES = {"of", "the", "a", "an", "alone", "in", "where", "is", "are", "that", "as", "which", "for", "to", "with"}
+"""What may follow the word "columns" and is none."""
 TICKED = r"`\w+`(?:,\s*`\w+`)*,?\s+and\s+`\w+`"
 TOLD = re.compile(rf"\b(?:columns|fields|keys|header)\b:?\s+(?:are\s+)?(?P<names>{PLAIN})|{TICKED}", re.I)
 COPIES = ("dict", "copy", "deepcopy", "update", "asdict", "DataFrame", "read_csv", "read_json", "groupby", "zip")
@@ -136,10 +120,21 @@ def wrong_columns(job: Job, content: str) -> list[str]:
 
 
 def rows_read(node: ast.FunctionDef) -> dict[str, list[str]]:
-    """Input artifact -> the columns that are looked up in its rows, for tables that are read with csv.DictReader."""
+    """Input artifact -> the columns that are looked up in its rows, for tables that are read with csv.DictReader.
+
+    Where two inputs are open at once it is not certain whose rows they are; what the component puts into rows itself is
+    no column of the input.
+    """
     found: dict[str, list[str]] = {}
+    own = {
+        str(item.slice.value)
+        for item in ast.walk(node)
+        if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Store) and isinstance(item.slice, ast.Constant)
+    }
     for block in [item for item in ast.walk(node) if isinstance(item, ast.With)]:
-        opened = [ast.unparse(item.context_expr) for item in block.items]
+        opened = [name for name in Signature(node).inputs if re.search(rf"\b{name}\.path\b", ast.unparse(block))]
+        if len(opened) != 1:
+            continue
         readers = {
             target.id
             for item in ast.walk(block)
@@ -159,10 +154,8 @@ def rows_read(node: ast.FunctionDef) -> dict[str, list[str]]:
             if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Load)
             if isinstance(item.value, ast.Name) and item.value.id in rows and isinstance(item.slice, ast.Constant)
         ]
-        columns = [column for _, _, column in sorted(looked)]
-        for name in parameters_of(node):
-            if any(f"{name}.path" in text for text in opened):
-                found[name] = list(dict.fromkeys([*found.get(name, []), *columns]))
+        columns = [column for _, _, column in sorted(looked) if column not in own]
+        found[opened[0]] = list(dict.fromkeys([*found.get(opened[0], []), *columns]))
     return found
 
 

@@ -180,3 +180,26 @@ def test_a_column_that_a_draft_never_writes_is_told(body: str, missing: str) -> 
     draft = COMPONENT.format(name="weigh", taken="parcels", given="heavy", told="", body=body)
     said = [f"`heavy` is to have depot, parcels, kilos, and weigh writes no {missing}"] if missing else []
     assert missing_columns(ASKED, draft) == said
+
+
+TWO = """from kfp import dsl
+
+
+@dsl.component
+def weigh(parcels: dsl.Input[dsl.Dataset], limits: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):
+    import csv
+
+    with open(parcels.path) as file, open(heavy.path, "w") as target:
+        for row in csv.DictReader(file):
+            row["tons"] = float(row["kilos"]) / 1000
+            print(row["tons"], file=target)
+    {limits}
+"""
+
+
+def test_columns_that_a_component_makes_or_that_may_be_those_of_another_input_are_not_looked_up() -> None:
+    inner = "with open(limits.path) as limited:\n        print([row['limit'] for row in csv.DictReader(limited)])"
+    (apart,) = functions(TWO.format(limits=inner))
+    assert rows_read(apart) == {"parcels": ["kilos"], "limits": ["limit"]}
+    together = TWO.replace("as target:", "as target, open(limits.path) as limited:").format(limits="pass")
+    assert rows_read(functions(together)[0]) == {}
