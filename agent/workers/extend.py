@@ -21,6 +21,7 @@ BETWEEN = re.compile(r"\b(insert|put|place)\b.*\b(between|before|in front of)\b"
 """Then steps that are there get other inputs, which nobody can do who only goes on at the end."""
 ROW = re.compile(r"\brow\b.*\btable\b|\btable\b.*\brow\b", re.I | re.S)
 RULE = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
+NEW_PARAMETER = re.compile(r"\b(?:new|additional|further) (?:\w+ )?parameters? `(\w+: [^`]+)`", re.I)
 ADDS = re.compile(r"\b(add|append|extend|insert|wire|connect|include|call|use)\b", re.I)
 
 
@@ -57,11 +58,36 @@ def extension(job: Job, target: str) -> Extension | None:
     new = [(name, module) for name, module in named_components(job, target) if name not in called]
     if not new:
         return None
-    return continued(source, tree, pipelines[0], new)
+    return continued(with_parameters(source, pipelines[0], NEW_PARAMETER.findall(title)), new)
 
 
-def continued(source: str, tree: ast.Module, pipeline: ast.FunctionDef, new: list[tuple[str, str]]) -> Extension:
-    """The file with the imports of the new steps, cut where the first of them begins."""
+def with_parameters(source: str, pipeline: ast.FunctionDef, new: list[str]) -> str:
+    """The file with the parameters that a task gives its pipeline: `top: int = 3`; as it is where that does not fit."""
+    ends = [
+        (node.end_lineno or 0, node.end_col_offset or 0)
+        for nodes in (pipeline.args.args, pipeline.args.defaults)
+        for node in nodes
+    ]
+    there = {argument.arg for argument in pipeline.args.args}
+    texts = [text for text in new if text.partition(":")[0].strip() not in there]
+    if not ends or not texts or pipeline.args.kwonlyargs or pipeline.args.vararg:
+        return source
+    line, column = max(ends)
+    lines = source.encode().splitlines(keepends=True)
+    row = lines[line - 1]
+    lines[line - 1] = row[:column] + f", {', '.join(texts)}".encode() + row[column:]
+    longer = b"".join(lines).decode()
+    try:
+        ast.parse(longer)
+    except (SyntaxError, ValueError):
+        return source
+    return longer
+
+
+def continued(source: str, new: list[tuple[str, str]]) -> Extension:
+    """The file of a pipeline with the imports of the new steps, cut where the first of them begins."""
+    tree = ast.parse(source)
+    (pipeline,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and decorated(node, "pipeline")]
     lines = source.splitlines()
     last = pipeline.body[-1]
     end = last.lineno - 1 if isinstance(last, ast.Return) else (last.end_lineno or last.lineno)

@@ -1,9 +1,10 @@
 """Repairs how the tasks of a drafted pipeline are wired, where the signatures of its components leave one way only.
 
 What is replaced would surely fail while the pipeline is compiled: `task.output` of a task with several outputs, an
-output that the task does not have, an output's bare name, a parameter with a URI where an artifact is meant, an output
-given as an argument, an argument under another name than the one that is lacking. Where more than one would fit,
-nothing is changed. What is removed, `task.output.path = …`, KFP takes and does nothing with.
+output that the task does not have, an output's bare name, a task where its output is meant, a parameter with a URI
+where an artifact is meant, an output given as an argument, an argument under another name than the one that is lacking,
+a `return` of a pipeline that says to return nothing. Where more than one would fit, nothing is changed. What else is
+removed, `task.output.path = …`, KFP takes and does nothing with.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
                 if text and node.end_lineno is not None and node.end_col_offset is not None:
                     changes[(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)] = text
             lost += [node for node in function.body if is_lost(node, tasks)]
+            if function.returns is None:
+                lost += [node for node in function.body[1:] if isinstance(node, ast.Return) and node.value is not None]
     lines = source.encode().splitlines(keepends=True)
     for (line, start, last, end), text in sorted(changes.items(), reverse=True):
         if line == last:
@@ -212,6 +215,9 @@ def uses(function: ast.FunctionDef, components: Mapping[str, Signature]) -> Iter
 def meant(node: ast.expr, wanted: tuple[str, str], tasks: Mapping[str, Outputs], bound: set[str]) -> str:
     """What stands for an expression instead; empty to leave it."""
     if isinstance(node, ast.Name):
+        if node.id in tasks:
+            output = fitting_output(tasks[node.id], wanted) if wanted[1] else ""
+            return text_of(node.id, output, tasks) if output else ""
         owners = [task for task, outputs in tasks.items() if node.id in outputs]
         return text_of(owners[0], node.id, tasks) if node.id not in bound and len(owners) == 1 else ""
     key = ""
@@ -227,13 +233,19 @@ def meant(node: ast.expr, wanted: tuple[str, str], tasks: Mapping[str, Outputs],
     task, outputs = node.value.id, tasks[node.value.id]
     if key in outputs or (not key and len(outputs) == 1):
         return ""
+    output = fitting_output(outputs, wanted)
+    return text_of(task, output, tasks) if output else ""
+
+
+def fitting_output(outputs: Outputs, wanted: tuple[str, str]) -> str:
+    """The one output of a task that is meant where something of a name and a type is wanted; empty if none is."""
     name, kind = wanted
     fitting = [output for output, of in outputs.items() if kind and fits(of, kind)]
     if name in fitting:
-        fitting = [name]
-    elif not kind and len(outputs) == 1:
+        return name
+    if not kind and len(outputs) == 1:
         fitting = list(outputs)
-    return text_of(task, fitting[0], tasks) if len(fitting) == 1 else ""
+    return fitting[0] if len(fitting) == 1 else ""
 
 
 def fits(given: str, taken: str) -> bool:

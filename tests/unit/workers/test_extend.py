@@ -52,6 +52,16 @@ def test_the_file_goes_on_with_the_first_component_the_pipeline_does_not_call(jo
     compile(whole, "daily.py", "exec")
 
 
+def test_a_new_parameter_that_the_task_gives_is_there(job, tmp_path):
+    title = "Add `keep` to daily.py with the new pipeline parameter `top: int = 3`"
+    assert "def daily(n: int, top: int = 3):\n" in extension(job(title), "daily.py").head
+    # It is there already; it has no place after one with a default; there is no list to add to.
+    for signature in ("(n: int, top: int = 3)", "(n: int = 1)", "()"):
+        (tmp_path / "daily.py").write_text(PIPELINE.replace("(n: int)", signature))
+        asked = title if signature != "(n: int = 1)" else title.replace("top: int = 3", "top: int")
+        assert f"def daily{signature}:\n" in extension(job(asked), "daily.py").head
+
+
 def test_a_return_stays_last(job, tmp_path):
     source = (
         PIPELINE.replace("(n: int)", "(n: int) -> int").rstrip() + "\n    return loaded.output\n\n\nNAME = 'daily'\n"

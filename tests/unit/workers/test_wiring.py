@@ -62,6 +62,12 @@ def body(text: str) -> str:
         ),
         ("w = weigh(rows=uri)\n", "w = weigh(rows=source.output)\n"),
         (
+            "source.set_caching_options(False)\nw = weigh(rows=cleaned)\ntell(page=w, many=count(rows=source))\n",
+            'source.set_caching_options(False)\nw = weigh(rows=cleaned.outputs["cleaned"])\n'
+            'tell(page=w.outputs["page"], many=count(rows=source.output))\n',
+        ),
+        ("c = count(rows=source.output)\nreturn c.output\n", "c = count(rows=source.output)\n"),
+        (
             "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.outputs['count'])\n",
             "c = count(rows=cleaned.outputs['cleaned'])\ntell(page=é(1), many=c.output)\n",
         ),
@@ -97,6 +103,8 @@ def night(uri: str, day: str):
             "tell(page=w.outputs['page'], many=w.outputs['count'])\n"
         ),
         body("t = two()\nw = weigh(rows=t.output)\n"),  # left or right?
+        body("t = two()\nw = weigh(rows=t)\ntwo().after(t)\nreturn\n"),
+        body("c = count(rows=source.output)\nreturn c.output\n").replace("(uri: str)", "(uri: str) -> int"),
         body("t = two()\nt = clean(rows=source.output)\nw = weigh(rows=t.output)\n"),  # which task?
         body("w = weigh(rows=cleaned.outputs['cleaned'])\nprint(count, w.output)\n"),  # a component; to nobody
         body("heavy = 1\nw = weigh(rows=cleaned.outputs['cleaned'])\nwith dsl.If(heavy == True):\n    two()\n"),
