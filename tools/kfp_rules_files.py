@@ -50,7 +50,7 @@ def used_after(item: Definition, block: ast.With, after: list[ast.stmt]) -> Iter
     """
     for name, made_of in opened_by(block):
         for statement in after:
-            inner = list(ast.walk(statement))
+            inner = list(outside_functions(statement))
             named = [node for node in inner if isinstance(node, ast.Name) and node.id == name]
             if any(not isinstance(node.ctx, ast.Load) for node in named) or isinstance(statement, ast.Try):
                 break
@@ -65,6 +65,14 @@ def used_after(item: Definition, block: ast.With, after: list[ast.stmt]) -> Iter
                     "inside the block, or keep what you need in a list.",
                 )
                 break
+
+
+def outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all in it, without functions and classes: there the name may be a parameter."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from outside_functions(child)
 
 
 def opened_by(block: ast.With) -> Iterator[tuple[str, str]]:

@@ -113,24 +113,43 @@ def written_columns(node: ast.FunctionDef) -> list[str]:
 
 def header_of(node: ast.FunctionDef) -> list[str]:
     """The header of the table that a component surely writes: its first row, its field names or its first line."""
-    assigned = {
-        ast.unparse(target): item.value
-        for item in ast.walk(node)
-        if isinstance(item, ast.Assign)
-        for target in item.targets
-    }
+    assigned = settled(node)
     for call in [item for item in ast.walk(node) if isinstance(item, ast.Call)]:
-        called = ast.unparse(call.func).rpartition(".")[2]
-        given = [word.value for word in call.keywords if word.arg == "fieldnames"] if called == "DictWriter" else []
-        given += {"DictWriter": call.args[1:2], "writerow": call.args[:1], "join": call.args[:1]}.get(called, [])
-        for value in given:
+        called = ast.unparse(call.func)
+        given = call.args[:1] if called.endswith(".writerow") or called in ("','.join", '",".join') else []
+        for value in [*given, *field_names(call)]:
             if names := names_in(assigned.get(ast.unparse(value), value)):
                 return names
-        lines = [value.value for value in call.args if isinstance(value, ast.Constant)] if called == "write" else []
-        for line in lines:
+        lines = [value.value for value in call.args if isinstance(value, ast.Constant)]
+        for line in lines if called.endswith(".write") else []:
             if isinstance(line, str) and re.fullmatch(r"[A-Za-z_]\w*(?:,[A-Za-z_]\w*)+\n", line):
                 return line.strip().split(",")
     return []
+
+
+def field_names(call: ast.Call) -> list[ast.expr]:
+    """What a csv.DictWriter is given as its columns; empty for any other call."""
+    if ast.unparse(call.func).rpartition(".")[2] != "DictWriter":
+        return []
+    return [word.value for word in call.keywords if word.arg == "fieldnames"] or call.args[1:2]
+
+
+def settled(node: ast.FunctionDef) -> dict[str, ast.expr]:
+    """Name -> its value, for names that a function binds once and does not add to."""
+    found: dict[str, ast.expr] = {}
+    changed: set[str] = set()
+    for item in ast.walk(node):
+        if isinstance(item, ast.Assign):
+            names = {ast.unparse(target) for target in item.targets}
+            changed |= names & set(found)
+            found |= dict.fromkeys(names, item.value)
+        elif isinstance(item, ast.AugAssign):
+            changed.add(ast.unparse(item.target))
+        elif isinstance(item, ast.Call) and isinstance(item.func, ast.Attribute):
+            changed |= (
+                {ast.unparse(item.func.value)} if item.func.attr in ("append", "extend", "insert", "remove") else set()
+            )
+    return {name: value for name, value in found.items() if name not in changed}
 
 
 def names_in(node: ast.AST) -> list[str]:

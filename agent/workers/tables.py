@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
 from .job import Job
-from .pages import functions, header_of, meanings_of, names_in, written_columns
+from .pages import field_names, functions, header_of, meanings_of, names_in, settled, written_columns
 from .scaffold import Signature, called_in, decorated
 from .sources import code_sources
 
@@ -100,9 +100,11 @@ def columns_given(
 
 
 def passes_header(node: ast.FunctionDef) -> bool:
-    """Whether a component writes the header again that it has read."""
-    fields = any(isinstance(item, ast.Attribute) and item.attr == "fieldnames" for item in ast.walk(node))
-    return fields and "csv.DictWriter" in called_in(node)
+    """Whether a component writes the header again that it has read, and nothing beside it."""
+    assigned = settled(node)
+    given = [value for call in ast.walk(node) if isinstance(call, ast.Call) for value in field_names(call)]
+    meant = [assigned.get(ast.unparse(value), value) for value in given]
+    return bool(meant) and all(isinstance(value, ast.Attribute) and value.attr == "fieldnames" for value in meant)
 
 
 def wrong_columns(job: Job, content: str) -> list[str]:

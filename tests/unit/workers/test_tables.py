@@ -99,6 +99,9 @@ def test_a_component_that_names_several_columns_needs_no_more(job_of: Callable[[
         ("for kind in ('hot', 'cold'): print(kind)", []),
         ("f.write('Well, well\\n')", []),
         ("csv.writer(f).writerow([a, 'b'])", []),
+        ("print('-'.join(['a', 'b']))", []),
+        ("head = ['a', 'b']; head.append(x); csv.DictWriter(f, head)", []),
+        ("head = ['a', 'b']; head += [x]; csv.DictWriter(f, head)", []),
     ],
 )
 def test_a_header_is_what_is_written_first(body: str, columns: list[str]) -> None:
@@ -121,6 +124,12 @@ def test_columns_come_through_components_that_write_what_they_read(job_of: Calla
         "washed": ["id", "kilos"],
         "sifted": ["id", "kilos"],
     }
+    # More columns than it has read.
+    for body in ("fieldnames=[*rows.fieldnames, 'state'])", "fieldnames=rows.fieldnames + ['state'])"):
+        add(job, name="fourth", taken="parcels", given="d", body=f"csv.DictWriter(file, {body}")
+        assert columns_of_inputs(job, ["d"]) == {}
+    add(job, name="fourth", taken="parcels", given="d", body="head = rows.fieldnames; csv.DictWriter(file, head)")
+    assert columns_of_inputs(job, ["d"]) == {"d": ["id", "kilos"]}
     told = "Logs.\n\nArgs:\n    log: CSV with the columns star, night and error.\n    cut: The night's lines.\n"
     add(job, name="cut", taken="log", given="cut", told=told, body=AGAIN.format("cut"))
     assert columns_of_inputs(job, ["cut"]) == {"cut": ["star", "night", "error"]}

@@ -42,3 +42,16 @@ def closed(rows: Input[Dataset]) -> str:
     for source in ("here", "there"):
         text += source.read() if hasattr(source, "read") else source
     return text
+
+
+@dsl.component(base_image="python:3.12")
+def by_helpers(rows: Input[Dataset]) -> int:
+    with open(rows.path) as source:
+        text = source.read()
+
+    def length(source):
+        return len(source.read())
+
+    import io
+
+    return length(io.StringIO(text)) + (lambda source: len(source.read()))(io.StringIO(text))
