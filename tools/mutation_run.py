@@ -345,8 +345,9 @@ def arguments(root: Path) -> list[str]:
         elif part == "-p" and parts:
             kept += [part, parts.pop(0)]
     options = " ".join(word if " " not in word else f"'{word}'" for word in kept)
-    # What pytest-cov, xdist and the like were told in the settings costs time and shows nothing here.
-    quiet = ["-q", "--no-header", "--tb=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    # What pytest-cov, xdist and the like were told in the settings costs time and shows nothing here, nor do summaries:
+    # for its own, hypothesis' plugin imports all of hypothesis.
+    quiet = ["-q", "--no-header", "--no-summary", "--tb=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
     off = ["-p", "no:cacheprovider", "-p", "no:langsmith_plugin"]
     return ["-o", f"addopts={options}", *quiet, *off, f"--rootdir={root}"]
 

@@ -198,6 +198,16 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Any) -> None:
     recorder.write("collected", nodeids=list(ids))
 
 
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtestloop(session: Any) -> Iterator[None]:
+    """Spare a project without hypothesis tests its import, half of the time of a quick run: its summary needs it."""
+    yield
+    plugins = session.config.pluginmanager
+    spread = getattr(session.config.option, "numprocesses", None)  # then the workers had it
+    if "hypothesis" not in sys.modules and not spread and plugins.has_plugin("hypothesispytest"):
+        plugins.unregister(name="hypothesispytest")
+
+
 def pytest_runtest_logstart(nodeid: str) -> None:
     """Remember which test runs: a run that dies names it."""
     recorder.write("start", nodeid=nodeid)

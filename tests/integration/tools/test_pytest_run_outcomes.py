@@ -293,3 +293,24 @@ def test_what_passed_and_does_not_any_more_is_named(tmp_path: Path) -> None:
     assert "xfail" in found[2] and "xfail" in found[3]
     assert "missing" in found[4]
     assert "cannot be collected: cannot import test_b.py: ModuleNotFoundError: No module named 'nowhere'" in found[5]
+
+
+def test_hypothesis_is_imported_for_its_own_tests_alone(tmp_path: Path) -> None:
+    seen = (
+        "import atexit, sys\nfrom pathlib import Path\n\n"
+        "seen = Path(__file__).with_name('seen.txt')\n"
+        "atexit.register(lambda: seen.write_text(str('hypothesis' in sys.modules)))\n"
+    )
+    plain = project(tmp_path / "plain", {"conftest.py": seen, "test_a.py": "def test_a(): assert 1 + 1 == 2\n"})
+    assert set(outcomes(run(plain)).values()) == {"passed"}
+    assert (plain / "seen.txt").read_text(encoding="utf-8") == "False"
+    drawn = (
+        "from hypothesis import given, strategies as st\n\n"
+        "@given(st.integers())\ndef test_small(n): assert n < 3\n\n"
+        "@given(st.integers())\ndef test_whole(n): assert n == int(n)\n"
+    )
+    own = project(tmp_path / "own", {"conftest.py": seen, "test_b.py": drawn})
+    result = run(own)
+    assert outcomes(result) == {"test_b.py::test_small": "failed", "test_b.py::test_whole": "passed"}
+    assert "n=3" in result.tests[0].message
+    assert (own / "seen.txt").read_text(encoding="utf-8") == "True"
