@@ -7,7 +7,7 @@ from pathlib import Path
 from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job
-from .packet import LANGUAGES, Packet
+from .packet import Packet, language_of
 from .pages import facts_of
 from .tables import columns_of_inputs
 from .templates import render
@@ -62,7 +62,7 @@ def opening_of(target: str, start: str) -> str:
     """The start of the answer: a fence, except for Markdown, then the start of the file."""
     if target.endswith(".md"):
         return start
-    return f"```{LANGUAGES.get(Path(target).suffix, '')}\n{start}"
+    return f"```{language_of(target)}\n{start}"
 
 
 def short(failure: str, limit: int = 240) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...tools.files import Workspace
+from ..documents.refs import is_file_path
 from ..errors import KfpilotError, ModelError, ToolFailure
 from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
@@ -161,7 +162,8 @@ class DraftSession:
 
     def targets(self, role: Role) -> list[str]:
         """The files to write: not those the task only refers to, no folders and no files of other roles."""
-        files = [path for path in task_files_for(self.job.task, role) if Path(path).suffix or "." in Path(path).name]
+        named = task_files_for(self.job.task, role)
+        files = [path for path in named if "." in Path(path).name or is_file_path(path)]  # a Makefile, but no folder
         meant = set(writes_of(self.job, role)) - set(handing_files(self.job) if role == "code" else [])
         files = [path for path in files if path in meant] or files
         mine = [path for path in files if role_of_path(path) == role] or files

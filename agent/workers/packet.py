@@ -36,6 +36,12 @@ NEAR = 0.8
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".md": "markdown", ".json": "json"}
 
 
+def language_of(path: str) -> str:
+    """The language of a file as a fence names it; empty where that is not known."""
+    name = Path(path).name.partition(".")[0]
+    return LANGUAGES.get(Path(path).suffix) or {"Makefile": "makefile", "Dockerfile": "dockerfile"}.get(name, "")
+
+
 class ShownFile(BaseModel):
     """A file as a prompt shows it."""
 
@@ -285,7 +291,7 @@ def show(root: Path, path: str, *, whole: bool = True, told: bool = False) -> Sh
         told: Add to signatures what components say of themselves.
     """
     file = root / path
-    language = LANGUAGES.get(file.suffix, "")
+    language = language_of(path)
     if not file.exists():
         return ShownFile(path=path, note=" (does not exist yet)")
     if file.is_dir():

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from ..planner.paths import role_of_path
 from .job import Job
-from .typed import Known, known_in, with_types
+from .typed import Known, known_in, returned, with_types
 
 SIGNATURE = re.compile(r"`(?P<name>[a-z_]\w*)(?P<rest>\([^`]*)`")
 NAMED_TUPLE = re.compile(r"^(?:typing\.)?NamedTuple\((?P<fields>[^()]*)\)$")
@@ -90,8 +90,10 @@ def wanted_functions(job: Job) -> list[Wanted]:
         returns = re.fullmatch(r"\s*(?:(?:->|→)\s*(.+?))?\s*:?\s*", after)
         if not kinds or not returns:
             continue
-        inner = with_types(inner, kinds[-1], text[match.end() :], known)
-        head = head_of(match["name"], inner, returns.group(1) or "")
+        said = text[match.end() :]
+        gives = returns.group(1) or (returned(said) if kinds[-1] == "component" else "")
+        inner = with_types(inner, kinds[-1], said, known, bool(gives))
+        head = head_of(match["name"], inner, gives)
         if head:
             named = re.match(r"[\s,(]*(?:is )?(?:named|called) `([\w-]+)`", text[match.end() :])
             found.setdefault(

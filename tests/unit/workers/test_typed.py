@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kfpilot.agent.workers.typed import Known, known_in, with_types
+from kfpilot.agent.workers.typed import Known, known_in, returned, with_types
 
 TEXT = (
     "in steps/clean.py: it reads the CSV `rows` and writes to `kept` those above `limit`, "
@@ -71,6 +71,48 @@ def test_a_parameter_of_two_types_in_the_repository_has_none(tmp_path: Path) -> 
     )
     (tmp_path / "broken.py").write_text("def (")
     assert known_in(tmp_path) == Known(plain={"day": "str"}, outputs={"found"})
+
+
+def test_what_is_read_and_written_is_said_in_many_ways() -> None:
+    read, written = "dsl.Input[dsl.Dataset]", "dsl.Output[dsl.Dataset]"
+    for text in (
+        "Input is the CSV `rows` (day, sum), output the CSV `kept`",
+        "Input: `rows`. Output: the table `kept`.",
+        "`rows` is the only input and `kept` is an output; some rows stay",
+        "out of `rows`, the input, it makes `kept`, and `kept` is an output",
+        "from the CSV `rows`, create the CSV `kept`",
+    ):
+        found = with_types("rows, kept", "component", text, Known(outputs={"rows"}))
+        assert found == f"rows: {read}, kept: {written}", text
+    assert (
+        with_types("rows, metrics", "component", "`metrics` is an output, `rows` is an input", NONE)
+        == f"rows: {read}, metrics: dsl.Output[dsl.Metrics]"
+    )
+
+
+def test_a_file_without_its_name_is_the_one_thing_that_is_left() -> None:
+    known = Known(outputs={"rows"})
+    read, written = "dsl.Input[dsl.Dataset]", "dsl.Output[dsl.Dataset]"
+    assert (
+        with_types("rows, kept", "component", "CSV in, CSV out, only the late ones", known)
+        == f"rows: {read}, kept: {written}"
+    )
+    assert with_types("rows, kept", "component", "CSV in, a number out", known, returns=True) == "rows, kept"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("logs them and returns how many were dropped", "int"),
+        ("returns the number of rows", "int"),
+        ("it returns the share as a float", "float"),
+        ("returns the name of the largest as a `str`", "str"),
+        ("returns nothing. Later an int is made of it", ""),
+        ("gives the rows an integer", ""),
+    ],
+)
+def test_what_is_returned_has_the_type_that_is_said(said: str, kind: str) -> None:
+    assert returned(said) == kind
 
 
 def test_what_another_component_writes_is_read_and_what_is_left_is_written() -> None:
