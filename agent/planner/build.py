@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..documents.models import Feature, Phase, Task
 from .classify import classify, gates_for, written_files
-from .depend import Edges, Item, explicit, find_edges, ordered, reduce
+from .depend import Edges, Item, code_first, explicit, find_edges, ordered, reduce
 from .models import ROLES, ExecutionPlan, PlannedTask, Skipped
 from .names import story_priorities
 from .selection import Selection, choose
@@ -16,12 +16,13 @@ from .warn import plan_warnings
 NO_PRIORITY = 99.0
 
 
-def build_plan(feature: Feature, selection: Selection | None = None) -> ExecutionPlan:
+def build_plan(feature: Feature, selection: Selection | None = None, *, tests_last: bool = False) -> ExecutionPlan:
     """Waves of open tasks, what is left out, and what a person should look at before work starts.
 
     Args:
         feature: The documents.
         selection: Tasks and stories the user wants; None or an empty one wants all.
+        tests_last: Tests that stand before the code they name come behind it, unless a task says that it needs them.
 
     Raises:
         UserError: A selected or needed task does not exist, or dependencies go round in a circle.
@@ -37,6 +38,8 @@ def build_plan(feature: Feature, selection: Selection | None = None) -> Executio
         items.append(_item(task, index, feature, phases))
     needs = explicit(items, feature)
     order = ordered(items, needs, feature)
+    if tests_last:
+        order = code_first(order, needs, feature)
     edges = find_edges(order, needs, feature)
     depends_on = reduce(edges, order)
     scenarios = scenario_refs(feature)

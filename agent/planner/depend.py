@@ -247,8 +247,8 @@ def _mentions(task: Task) -> set[str]:
     return names
 
 
-def _creators(order: Sequence[Item], feature: Feature, edges: Edges) -> None:
-    """A task that names what an earlier one creates needs it; tests written first stay before their code."""
+def _makers(order: Sequence[Item], feature: Feature) -> dict[str, list[str]]:
+    """The planned tasks, besides itself, that create what a task names."""
     creator: dict[str, str] = {}
     open_items = {item.task.key: item for item in order}
     for task in feature.tasks.tasks:
@@ -258,12 +258,36 @@ def _creators(order: Sequence[Item], feature: Feature, edges: Edges) -> None:
         # Who is not planned (done, deferred) still counts as the creator, so that nobody else does.
         for name in _provides(task, item.written if item else task.files):
             creator.setdefault(name, task.key)
-    position = {item.task.key: place for place, item in enumerate(order)}
+    return {
+        key: [
+            maker
+            for name in sorted(_mentions(item.task))
+            if (maker := creator.get(name)) is not None and maker in open_items and maker != key
+        ]
+        for key, item in open_items.items()
+    }
+
+
+def code_first(order: Sequence[Item], needs: Mapping[str, Iterable[str]], feature: Feature) -> list[Item]:
+    """The same order with tests that were written first behind the code they name, unless a task says it needs them."""
+    makers = _makers(order, feature)
+    needed = {need for item in order for need in needs.get(item.task.key, ())}
+    found = list(order)
     for item in order:
-        for name in sorted(_mentions(item.task)):
-            maker = creator.get(name)
-            if maker is None or maker not in position or maker == item.task.key:
-                continue
+        key = item.task.key
+        if item.roles[0] == "tests" and key not in needed:
+            last = max((found.index(other) for other in order if other.task.key in makers[key]), default=-1)
+            if last > found.index(item):
+                found.insert(last, found.pop(found.index(item)))
+    return found
+
+
+def _creators(order: Sequence[Item], feature: Feature, edges: Edges) -> None:
+    """A task that names what an earlier one creates needs it; tests written first stay before their code."""
+    position = {item.task.key: place for place, item in enumerate(order)}
+    makers = _makers(order, feature)
+    for item in order:
+        for maker in makers[item.task.key]:
             if position[maker] < position[item.task.key]:
                 edges.need(item.task.key, maker, "creates")
             elif item.roles[0] == "tests":

@@ -243,7 +243,7 @@ def drive(
             if copied:
                 commit_documents(run, copied)
             if saved is None:
-                run.plan = refined(run, plan)
+                run.plan = refined(run, code_before_tests(run, plan) if worker.fresh_tree else plan)
                 write_clean(place.record / "plan.json", run.plan)
             run.emit(PlanReady(plan=run.plan.model_dump(mode="json")))
             run.tree = tree_of(place.worktree)
@@ -302,10 +302,27 @@ class NothingToDo(KfpilotError):
         super().__init__(f"{feature}: nothing left to do ({ticked} ticked, {len(plan.skipped) - ticked} left out)")
 
 
-def plan_of(place: Place) -> ExecutionPlan:
+def plan_of(place: Place, *, tests_last: bool = False) -> ExecutionPlan:
     """The deterministic plan of the documents in the worktree."""
     feature = load_feature(place.worktree / place.directory, place.worktree)
-    return build_plan(feature, selection_of(place.request, feature))
+    return build_plan(feature, selection_of(place.request, feature), tests_last=tests_last)
+
+
+def code_before_tests(run: Run, plan: ExecutionPlan) -> ExecutionPlan:
+    """The plan for a worker that drafts: it cannot say that tests are right before there is code to try them on."""
+    changed = plan_of(run.place, tests_last=True)
+    before = {task.id: task.depends_on for task in plan.tasks}
+    moved = [task.id for task in changed.tasks if task.depends_on != before[task.id] and task.role == "tests"]
+    if not moved:
+        return plan
+    run.emit(
+        Notice(
+            code="tests-last",
+            message=f"{', '.join(moved)}: tests that stand before their code are worked after it, because the model "
+            "drafts whole files and its tests have to be tried on something",
+        )
+    )
+    return changed
 
 
 def saved_plan(place: Place) -> ExecutionPlan | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kfpilot.agent.cli.run import run_command
-from kfpilot.agent.events import FinalCheck, RunFinished, TaskFinished
+from kfpilot.agent.events import FinalCheck, Notice, RunFinished, TaskFinished
 from kfpilot.agent.models.scripted import calls
 from kfpilot.tools import git as tools_git
 
@@ -144,6 +144,15 @@ def test_a_model_without_tools_drafts_whole_files(world: MakeWorld) -> None:
     )
     assert here.show(DOUBLE[0]) == DOUBLE[1]
     assert here.ticks() == "x  "
+
+
+def test_tests_that_stand_before_their_code_are_drafted_after_it(world: MakeWorld) -> None:
+    here = world(FIRST.replace(" (depends on T001)", ""), tools=False)
+    drafts = [f"```python\n{text}```\n" for _, text in (DOUBLE, TRIPLE, FIRST_TEST)]
+    assert here.run(*drafts) == 0
+    assert here.trailers("Kfpilot-Task") == ["T002", "T003", "T001"]
+    (notice,) = [event for event in here.events if isinstance(event, Notice) and event.code == "tests-last"]
+    assert notice.message.startswith("T001: ")
 
 
 def test_a_dry_run_changes_nothing(world: MakeWorld, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from kfpilot.agent.documents.models import (
     Story,
 )
 from kfpilot.agent.planner.build import build_plan
+from kfpilot.agent.planner.models import ExecutionPlan
 from kfpilot.agent.planner.plan_json import plan_json
 
 from .conftest import BASE, FIRST, PHASES, POLISH, ROOT, SECOND, SETUP, feature, needs, task, waves
@@ -163,6 +164,25 @@ def test_tests_first_stay_first_and_the_code_is_not_their_dependency() -> None:
     assert needs(plan) == {"T001": [], "T002": []}
     assert plan.tasks[0].role == "tests"
     assert plan.tasks[0].also == []
+
+
+def test_tests_can_come_behind_the_code_they_name_unless_a_task_needs_them() -> None:
+    def plan_with(*needed: str) -> ExecutionPlan:
+        return build_plan(
+            feature(
+                task(1, "Unit tests in tests/test_late.py", FIRST, "tests/test_late.py", symbols=["early_orders"]),
+                task(2, "Create `late` in components/late.py", FIRST, "components/late.py", depends_on=[*needed]),
+                task(3, "Create it in steps/early_orders.py", FIRST, "steps/early_orders.py"),
+                task(4, "Write the acceptance tests in tests/test_all.py", SECOND, "tests/test_all.py"),
+            ),
+            tests_last=True,
+        )
+
+    plan = plan_with()
+    assert [task.id for task in plan.tasks if task.id != "T004"] == ["T002", "T003", "T001"]
+    assert needs(plan) == {"T002": [], "T003": [], "T001": ["T002", "T003"], "T004": []}
+    assert needs(plan_with("T001"))["T001"] == []
+    assert needs(plan_with("T001"))["T002"] == ["T001"]
 
 
 def test_tests_first_that_name_nothing_stay_before_their_storys_code() -> None:
