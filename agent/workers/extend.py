@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from ..planner.models import Role
 from .job import Job
 from .packet import module_of
-from .scaffold import components_of, decorated
+from .scaffold import Signature, components_of, decorated
 from .skeleton import function_start, helper_for, subjects, wanted_in
 from .sources import code_sources
 
@@ -22,7 +22,14 @@ BETWEEN = re.compile(r"\b(insert|put|place)\b.*\b(between|before|in front of)\b"
 ROW = re.compile(r"\brow\b.*\btable\b|\btable\b.*\brow\b", re.I | re.S)
 RULE = re.compile(r"\|(?:\s*:?-+:?\s*\|)+\s*")
 NEW_PARAMETER = re.compile(r"\b(?:new|additional|further) (?:\w+ )?parameters? `(\w+: [^`]+)`", re.I)
-ADDS = re.compile(r"\b(add|append|extend|insert|wire|connect|include|call|use)\b", re.I)
+OTHERWISE = re.compile(r"\b(replac\w+|remov\w+|delet\w+|renam\w+|swap\w*|instead of|rewrit\w+)\b", re.I)
+"""Then the steps that are there do not stay as they are."""
+GAINS = re.compile(
+    r"(?:\b(?:add|gains?|new|additional|further|optional|pipeline)\b[^`.;:]{0,30}|[:;.,]\s+)\bparameters? "
+    r"(?P<names>`\w+`(?:(?:,| and|, and) `\w+`)*)",
+    re.I,
+)
+"""Parameters of a pipeline, of which only the names are said."""
 
 
 class Extension(BaseModel):
@@ -48,7 +55,7 @@ def extension(job: Job, target: str) -> Extension | None:
     """
     title = job.task.title
     parsed = parsed_file(job, target)
-    if parsed is None or not ADDS.search(title) or BETWEEN.search(title):
+    if parsed is None or OTHERWISE.search(title) or BETWEEN.search(title):
         return None
     source, tree = parsed
     pipelines = [node for node in tree.body if isinstance(node, ast.FunctionDef) and decorated(node, "pipeline")]
@@ -58,7 +65,56 @@ def extension(job: Job, target: str) -> Extension | None:
     new = [(name, module) for name, module in named_components(job, target) if name not in called]
     if not new:
         return None
-    return continued(with_parameters(source, pipelines[0], NEW_PARAMETER.findall(title)), new)
+    parameters = NEW_PARAMETER.findall(title) or parameters_named(job, title, [name for name, _ in new])
+    source = with_parameters(source, pipelines[0], parameters)
+    return continued(with_names(source, {signature.name for signature in known_signatures(job)}), new)
+
+
+def known_signatures(job: Job) -> list[Signature]:
+    """The components of the repository."""
+    return [signature for _, source in code_sources(job.worktree) for signature in components_of(source)]
+
+
+def parameters_named(job: Job, title: str, steps: list[str]) -> list[str]:
+    """New parameters of a pipeline whose names are those of a new step's parameters: as that step has them.
+
+    Args:
+        job: The task.
+        title: What it says.
+        steps: The components that are new in the pipeline.
+    """
+    names = [name for found in GAINS.finditer(title) for name in re.findall(r"\w+", found["names"])]
+    taken = {
+        name: f"{name}: {kind}" + (f" = {step.defaults[name]}" if name in step.defaults else "")
+        for step in known_signatures(job)
+        if step.name in steps
+        for name, kind in step.takes.items()
+        if name in step.parameters and kind
+    }
+    return [taken[name] for name in dict.fromkeys(names) if name in taken]
+
+
+def with_names(source: str, components: set[str]) -> str:
+    """A pipeline whose steps all have a name, so that a new one can take what they give."""
+    tree = ast.parse(source)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | names_bound(tree)
+    lines = source.encode().splitlines(keepends=True)
+    for node in ast.walk(tree):
+        step = first_called(node.value) if isinstance(node, ast.Expr) else ""
+        if step in components and f"{step}_task" not in names:
+            line = lines[node.lineno - 1]
+            lines[node.lineno - 1] = line[: node.col_offset] + f"{step}_task = ".encode() + line[node.col_offset :]
+            names.add(f"{step}_task")
+    return b"".join(lines).decode()
+
+
+def first_called(node: ast.expr) -> str:
+    """The function at the start of a chain of calls: `keep(n=1).set_retry(2)` begins with `keep`."""
+    while isinstance(node, ast.Call | ast.Attribute):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return node.func.id
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return ""
 
 
 def with_parameters(source: str, pipeline: ast.FunctionDef, new: list[str]) -> str:

@@ -62,6 +62,35 @@ def test_a_new_parameter_that_the_task_gives_is_there(job, tmp_path):
         assert f"def daily{signature}:\n" in extension(job(asked), "daily.py").head
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "daily.py: parameters `limit`, `kind`; step `pick` on what `load` gives",
+        "Add `pick` to daily.py. The pipeline gains the parameters `limit` and `kind`, both passed on",
+        "After `load` comes `pick`. Add the parameter `limit`, and a new parameter `kind`, to daily.py",
+    ],
+)
+def test_a_new_parameter_has_the_type_and_default_of_the_steps(job, tmp_path, title):
+    step = "@dsl.component\ndef pick(n: int, limit: float = 1.5, kind: str = 'a', size: int = 2) -> int:\n    return n\n"
+    (tmp_path / "jobs/pick.py").write_text(f"from kfp import dsl\n\n\n{step}")
+    head = extension(job(title), "daily.py").head
+    assert "def daily(n: int, limit: float = 1.5, kind: str = 'a'):\n" in head
+
+
+def test_a_parameter_of_a_step_is_none_of_the_pipelines(job, tmp_path):
+    step = "@dsl.component\ndef pick(n: int, limit: float = 1.5) -> int:\n    return n\n"
+    (tmp_path / "jobs/pick.py").write_text(f"from kfp import dsl\n\n\n{step}")
+    for title in ("Add `pick` to daily.py, its parameter `limit` at 2.0", "Add `pick` to daily.py with `limit`"):
+        assert "def daily(n: int):\n" in extension(job(title), "daily.py").head
+
+
+def test_steps_whose_results_nobody_took_get_a_name(job, tmp_path):
+    source = PIPELINE.replace("    loaded = load(n=n)\n    loaded.set", "    load(n=n).set")
+    (tmp_path / "daily.py").write_text(source + "    load(n=1)\n    print(n)\n")
+    head = extension(job("Add `keep` to daily.py"), "daily.py").head
+    assert '    load_task = load(n=n).set_memory_limit("1Gi")\n    load(n=1)\n    print(n)\n    keep_task = keep(' in head
+
+
 def test_a_return_stays_last(job, tmp_path):
     source = (
         PIPELINE.replace("(n: int)", "(n: int) -> int").rstrip() + "\n    return loaded.output\n\n\nNAME = 'daily'\n"
@@ -80,6 +109,7 @@ def test_a_return_stays_last(job, tmp_path):
         "Add a docstring to daily.py",
         "Add `load` to daily.py",
         "Insert `keep` between `load` and `count` in daily.py",
+        "Replace `load` by `keep` in daily.py",
     ],
 )
 def test_no_guess_where_the_task_names_no_new_step(job, title):
