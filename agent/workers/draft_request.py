@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .job import Job

@@ -25,6 +25,7 @@ KNOWN = {
     "SimpleNamespace": "types",
 }
 """Names that mean one thing wherever they stand undefined -> their module."""
+OF_DSL = frozenset({name for name, module in KNOWN.items() if module == "kfp.dsl"} | {"component", "pipeline"})
 AS_MODULES = frozenset({"pytest", "yaml"})
 
 
@@ -95,6 +96,23 @@ def defined_names(root: Path) -> dict[str, set[str]]:
         for path in search.files(root, glob="*.py")
         if role_of_path(path) == "code"
     }
+
+
+def dsl_imports(source: str) -> str:
+    """Rewrite `from kfp.components import Metrics`, and what else kfp 1 had elsewhere, to come from `kfp.dsl`."""
+    try:
+        nodes = [node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom)]
+    except (SyntaxError, ValueError):
+        return source
+    lines = source.splitlines(keepends=True)
+    for node in nodes:
+        module = node.module or ""
+        old = module == "kfp" or module.startswith(("kfp.components", "kfp.v2", "kfp.types"))
+        if old and {alias.name for alias in node.names} <= OF_DSL:
+            told = ast.unparse(ast.ImportFrom(module="kfp.dsl", names=node.names, level=0))
+            # As many lines as before, so that the numbers of those below hold.
+            lines[node.lineno - 1 : node.end_lineno] = [told + "\n", *[""] * ((node.end_lineno or 0) - node.lineno)]
+    return "".join(lines)
 
 
 def own_imports(root: Path, source: str) -> str:

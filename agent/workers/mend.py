@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ...tools import processes
 from ..planner.paths import role_of_path
-from .imports import missing_imports, own_imports
+from .imports import dsl_imports, missing_imports, own_imports
 from .scaffold import Signature, decorated, gives_rows
 
 
@@ -30,7 +30,8 @@ def mend_python(root: Path, path: str, components: Sequence[Signature] = ()) -> 
     file = root / path
     text = file.read_text(encoding="utf-8")
     names = frozenset(component.name for component in components)
-    mended = call_python_func(imports_into_components(missing_imports(root, own_imports(root, text))), names)
+    imported = missing_imports(root, own_imports(root, dsl_imports(text)))
+    mended = call_python_func(imports_into_components(imported), names)
     if role_of_path(path) == "tests":
         mended = compiled_asserted(lists_sorted(texts_dedented(mended)))
         if [gives_rows(component) for component in components] == [True]:

@@ -37,7 +37,8 @@ UNNAMED = re.compile(r"\b(?:CSV|JSON(?: ?L(?:ines)?)?|Parquet|table)\b(?!\s+`)",
 """A file of which a text does not say which it is."""
 PLAIN = ("str", "int", "float", "bool")
 RETURNS = re.compile(
-    r"\breturns?\b(?:(?P<count> how many| the number of)|[^.;]*?\b(?:an?|as) `?(?P<kind>str|int|float|bool)\w*\b`?)", re.I
+    r"\breturns?\b(?:(?P<count> how many| the number of)|[^.;]*?\b(?:an?|as) `?(?P<kind>str|int|float|bool)\w*\b`?)",
+    re.I,
 )
 """What a component returns, where its signature does not say it: a number that is counted, or a type."""
 

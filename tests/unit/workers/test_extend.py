@@ -71,7 +71,7 @@ def test_a_new_parameter_that_the_task_gives_is_there(job, tmp_path):
     ],
 )
 def test_a_new_parameter_has_the_type_and_default_of_the_steps(job, tmp_path, title):
-    step = "@dsl.component\ndef pick(n: int, limit: float = 1.5, kind: str = 'a', size: int = 2) -> int:\n    return n\n"
+    step = "@dsl.component\ndef pick(n: int, limit: float = 1.5, kind: str = 'a') -> int:\n    return n\n"
     (tmp_path / "jobs/pick.py").write_text(f"from kfp import dsl\n\n\n{step}")
     head = extension(job(title), "daily.py").head
     assert "def daily(n: int, limit: float = 1.5, kind: str = 'a'):\n" in head
@@ -88,7 +88,8 @@ def test_steps_whose_results_nobody_took_get_a_name(job, tmp_path):
     source = PIPELINE.replace("    loaded = load(n=n)\n    loaded.set", "    load(n=n).set")
     (tmp_path / "daily.py").write_text(source + "    load(n=1)\n    print(n)\n")
     head = extension(job("Add `keep` to daily.py"), "daily.py").head
-    assert '    load_task = load(n=n).set_memory_limit("1Gi")\n    load(n=1)\n    print(n)\n    keep_task = keep(' in head
+    named = '    load_task = load(n=n).set_memory_limit("1Gi")\n    load(n=1)\n    print(n)\n'
+    assert f"{named}    keep_task = keep(" in head
 
 
 def test_a_return_stays_last(job, tmp_path):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from kfpilot.agent.workers.imports import missing_imports, own_imports
+from kfpilot.agent.workers.imports import dsl_imports, missing_imports, own_imports
 
 
 @pytest.fixture
@@ -38,6 +38,21 @@ def test_a_path_from_the_example_becomes_the_projects(project: Path) -> None:
 )
 def test_what_is_right_or_unsure_stays(project: Path, line: str) -> None:
     assert own_imports(project, line + "\n") == line + "\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "right"),
+    [
+        ("from kfp.components import Metrics", "from kfp.dsl import Metrics"),
+        ("from kfp.v2.dsl import (\n    Input,\n    Dataset,\n    component as step,\n)", None),
+        ("from kfp import Output", "from kfp.dsl import Output"),
+        ("from kfp.components import load_component_from_file", "from kfp.components import load_component_from_file"),
+        ("from kfp import dsl", "from kfp import dsl"),
+    ],
+)
+def test_types_come_from_where_kfp_has_them(line: str, right: str | None) -> None:
+    mended = dsl_imports(f"{line}\nx = 1\n")
+    assert mended == f"{right or 'from kfp.dsl import Input, Dataset, component as step'}\nx = 1\n"
 
 
 def test_what_is_used_and_nowhere_defined_is_imported(project: Path) -> None:
