@@ -99,8 +99,8 @@ def with_names(source: str, components: set[str]) -> str:
     tree = ast.parse(source)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | names_bound(tree)
     lines = source.encode().splitlines(keepends=True)
-    for node in ast.walk(tree):
-        step = first_called(node.value) if isinstance(node, ast.Expr) else ""
+    for node in [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]:
+        step = first_called(node.value)
         if step in components and f"{step}_task" not in names:
             line = lines[node.lineno - 1]
             lines[node.lineno - 1] = line[: node.col_offset] + f"{step}_task = ".encode() + line[node.col_offset :]
