@@ -70,13 +70,13 @@ def gate_local(ctx: GateContext) -> GateResult:
     deadline = time.monotonic() + ALL_RUNS_LIMIT
     for subject in subjects:
         seen = survey(subject.item.ir)
-        cases, missing = cases_of(subject.item, scenarios, text, ctx.worktree)
+        cases, missing = cases_of(subject.item, scenarios, text, ctx.worktree, ctx.read(subject.path))
         ran = False
         for case in cases if not seen.blockers else []:
             outcome = run_case(ctx.bench, subject, case, seen, ctx.worktree, deadline, waits=waits)
-            if case.source == "empty" and outcome.seen != "failure":
-                # That nothing comes of nothing shows little: it is no run that passed.
-                ran = outcome.seen in ("shown", "passed")
+            if case.source == "made" and outcome.seen != "failure":
+                # That something comes of what nobody would give it shows little: it is no run that passed.
+                ran = ran or outcome.seen in ("shown", "passed")
             else:
                 tally.add(subject, outcome)
         tally.leftovers(subject, seen, missing, ran=ran)
@@ -105,12 +105,12 @@ class Tally(BaseModel):
         return found
 
     def leftovers(self, subject: Subject, seen: Survey, missing: Iterable[str], *, ran: bool = False) -> None:
-        """What the runs cannot show, or why there were none; `ran` means with empty inputs."""
+        """What the runs cannot show, or why there were none; `ran` means with inputs of ours."""
         names = ", ".join(f"`{name}`" for name in missing)
         if seen.blockers:
             self.tell(subject, f"not run: {'; '.join(seen.blockers)}")
         elif names:
-            how = "run with empty inputs alone" if ran else "not run"
+            how = "run with made-up inputs alone" if ran else "not run"
             self.tell(subject, f"{how}, there is no value for {names}: write a scenario in {FILE_NAME}")
         else:
             if seen.blind:
@@ -211,17 +211,17 @@ def judge_problem(case: Case, *, waits: bool) -> Outcome:
 def run_once(bench: Bench, item: KfpObject, case: Case, timeout: float) -> LocalRun:
     """Run it, unless the very same has been run already."""
     files = {name: [str(path), path.stat().st_mtime_ns] for name, path in case.files.items()}
-    what = json.dumps([item.ir, case.arguments, files, case.empty, item.kind], sort_keys=True, default=str)
+    what = json.dumps([item.ir, case.arguments, files, case.made, item.kind], sort_keys=True, default=str)
     key = hashlib.sha256(what.encode()).hexdigest()
     done = bench.local_done.get(key)
     if done is None:
         runner = bench.local_runner()
         component = item.kind != "pipeline"
-        with TemporaryDirectory(prefix="kfpilot-empty-") as folder:
-            empty = {name: Path(folder) / name for name in case.empty}
-            for path in empty.values():
-                path.touch()
-            files_given = {**case.files, **empty}
+        with TemporaryDirectory(prefix="kfpilot-made-") as folder:
+            made = {name: Path(folder) / name for name in case.made}
+            for name, path in made.items():
+                path.write_text(case.made[name], encoding="utf-8")
+            files_given = {**case.files, **made}
             done = runner.run(item.ir, case.arguments, files_given, component=component, timeout=timeout)
         bench.local_done[key] = done
     return done

@@ -55,8 +55,9 @@ def judge(case: Case, run: LocalRun, item: KfpObject, survey: Survey, root: Path
         return Outcome(seen="passed" if survey.blind else "shown")
     failure = run.failure
     assert failure is not None
-    if case.source == "empty":
-        always = failure.blame in ("code", "values") and WITH_ANY.match(failure.error)
+    if case.source == "made":
+        surely = WITH_ROWS if any(case.made.values()) else WITH_ANY
+        always = failure.blame in ("code", "values") and surely.match(failure.error)
         failure = failure.model_copy(update={"blame": "code" if always else "unclear"})
     unfinished = waits and failure.error.startswith("NotImplementedError")
     if failure.blame == "code" and not unfinished:
@@ -77,6 +78,8 @@ WITH_ANY = re.compile(
 )
 """How code ends that is wrong whatever it reads. That it reads nothing may be the reason for all else: a table without
 a header, a name that only a row would have bound."""
+WITH_ROWS = re.compile(rf"(?:{WITH_ANY.pattern})|(?:TypeError|UnboundLocalError)\b(?!.*NoneType)")
+"""How code ends that is wrong whatever rows it reads, in which numbers stand as texts."""
 REASONS = {
     "code": "it is not finished, run",
     "values": "it fails, perhaps because of its values, run",

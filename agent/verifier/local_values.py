@@ -15,6 +15,7 @@ from ...tools.kfp_check import KfpObject
 from ...tools.kfp_local_plan import REMOTE, missing_inputs
 from ...tools.kfp_scenarios import Scenario, split_arguments
 from ..documents.models import Feature
+from .local_rows import made_rows
 
 NO_VALUE = re.compile(r"[<>{}$…]|\.\.\.|\byour\b|\bchange-?me\b|\btodo\b|\bplaceholder\b|^x+$", re.I)
 """Looks like a value and stands for one that somebody must put there."""
@@ -34,23 +35,25 @@ class Case(BaseModel):
         title: For messages, such as `with its defaults`.
         arguments: Parameter -> value.
         files: Input -> file.
-        empty: Input artifacts that get an empty file.
+        made: Input artifacts that get a file of ours, with its text: nothing, or rows that are made up.
         scenario: The scenario, if it is one.
         problem: Why it cannot be run; empty if it can.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    source: Literal["defaults", "documents", "scenario", "empty"]
+    source: Literal["defaults", "documents", "scenario", "made"]
     title: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, Path] = Field(default_factory=dict)
-    empty: list[str] = Field(default_factory=list)
+    made: dict[str, str] = Field(default_factory=dict)
     scenario: Scenario | None = None
     problem: str = ""
 
 
-def cases_of(item: KfpObject, scenarios: list[Scenario], text: str, root: Path) -> tuple[list[Case], list[str]]:
+def cases_of(
+    item: KfpObject, scenarios: list[Scenario], text: str, root: Path, source: str = ""
+) -> tuple[list[Case], list[str]]:
     """The runs of a pipeline or component, and the inputs for which there is no value.
 
     Args:
@@ -58,6 +61,7 @@ def cases_of(item: KfpObject, scenarios: list[Scenario], text: str, root: Path) 
         scenarios: All that people have written.
         text: The documents, for literal values of parameters.
         root: The repository, for the scenarios' files.
+        source: The module that it is in.
     """
     own = [scenario for scenario in scenarios if concerns(scenario, item)]
     cases = [of_scenario(scenario, item, root) for scenario in own]
@@ -68,7 +72,7 @@ def cases_of(item: KfpObject, scenarios: list[Scenario], text: str, root: Path) 
     given = {name: literal_values(text, name, types[name]) for name in parameters}
     if artifacts:
         plain = {name: values[0] if values else PLAIN.get(types[name]) for name, values in given.items()}
-        return cases or empty_case(item, plain), [] if cases else [*parameters, *artifacts]
+        return cases or made_cases(item, plain, source), [] if cases else [*parameters, *artifacts]
     if not all(given.values()):
         return cases, [] if cases else [name for name in parameters if not given[name]]
     first = {name: values[0] for name, values in given.items()}
@@ -80,14 +84,24 @@ def cases_of(item: KfpObject, scenarios: list[Scenario], text: str, root: Path) 
     return found[: 1 + MORE] + cases, []
 
 
-def empty_case(item: KfpObject, arguments: dict[str, Any]) -> list[Case]:
-    """The run of a component whose input artifacts are empty files; none for a pipeline, or for lists of artifacts."""
+def made_cases(item: KfpObject, arguments: dict[str, Any], source: str) -> list[Case]:
+    """The runs of a component whose input artifacts are files of ours; none for a pipeline, or for lists of artifacts.
+
+    They are empty, or rows of the columns that it reads.
+    """
     artifacts = item.ir[0].get("root", {}).get("inputDefinitions", {}).get("artifacts", {})
     lists = any(artifact.get("isArtifactList") for artifact in artifacts.values())
     if item.kind == "pipeline" or lists or None in arguments.values():
         return []
     needed = missing_inputs(item.ir[0])[1]
-    return [Case(source="empty", title="with empty inputs", arguments=arguments, empty=needed)]
+    nothing = dict.fromkeys(needed, "")
+    cases = [Case(source="made", title="with empty inputs", arguments=arguments, made=nothing)]
+    rows = made_rows(source, item.name) if len(needed) == 1 else ""
+    if rows:
+        columns, _, first = rows.partition("\n")
+        title = f"with made-up rows (columns {columns}, such as {first.partition(chr(10))[0]})"
+        cases.append(Case(source="made", title=title, arguments=arguments, made=dict.fromkeys(needed, rows)))
+    return cases
 
 
 def concerns(scenario: Scenario, item: KfpObject) -> bool:

@@ -154,10 +154,18 @@ WRITTEN = "    with open(sifted.path, 'w') as target:\n        target.write(str(
         (f"    sifted = []\n{WRITTEN}", ["AttributeError", "sifted.path", "with empty inputs"]),
         (WRITTEN.replace("found", "founds"), ["NameError", "founds"]),
         (WRITTEN.replace("sifted.path, 'w'", "sifted.path, modus='w'"), ["TypeError", "modus"]),
+        (f"    total = sum(row['n'] for row in found)\n{WRITTEN}", ["TypeError", "(columns n, such as 1)"]),
+        (
+            f"    kinds = {{}}\n    for row in found:\n        kinds.setdefault(row['a'], []).append(row['b'])\n"
+            f"    found = sorted(kinds, key=lambda kind: -kinds[kind])\n{WRITTEN}",
+            ["unary -: 'list'", "a,b"],
+        ),
     ],
-    ids=["attribute", "name", "arguments"],
+    ids=["attribute", "name", "arguments", "texts", "groups"],
 )
-def test_a_component_that_fails_with_any_input_fails_with_none(scene: MakeScene, body: str, words: list[str]) -> None:
+def test_a_component_that_fails_with_any_input_fails_with_made_up_ones(
+    scene: MakeScene, body: str, words: list[str]
+) -> None:
     task = "- [ ] T001 Create `sift` in shop/sift.py"
     gate = of(scene(task).judge({"shop/sift.py": SIFT.format(body=body)}, "local"), "local")
     assert not gate.passed
@@ -167,13 +175,15 @@ def test_a_component_that_fails_with_any_input_fails_with_none(scene: MakeScene,
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (WRITTEN, "run with empty inputs alone, there is no value for `least`, `rows`"),
+        (WRITTEN, "run with made-up inputs alone, there is no value for `least`, `rows`"),
         ("    print(','.join(reader.fieldnames), 1 / len(found))", "not run, there is no value for"),
         ("    for last in found:\n        pass\n    print(last)", "not run, there is no value for"),
+        (f"    found = [row['day'].split('-')[2] for row in found]\n{WRITTEN}", "made-up inputs alone"),
+        (f"    found = [{{'x': 1}}[row['kind']] for row in found]\n{WRITTEN}", "made-up inputs alone"),
     ],
-    ids=["well", "header", "row"],
+    ids=["well", "header", "row", "form", "kind"],
 )
-def test_what_only_an_empty_input_may_be_the_reason_for_is_no_failure(scene: MakeScene, body: str, said: str) -> None:
+def test_what_only_a_made_up_input_may_be_the_reason_for_is_no_failure(scene: MakeScene, body: str, said: str) -> None:
     task = "- [ ] T001 Create `sift` in shop/sift.py"
     gate = of(scene(task).judge({"shop/sift.py": SIFT.format(body=body)}, "local"), "local")
     assert gate.passed and gate.counts == {"runs": 0, "passed": 0, "shown": 0}
