@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 
 FENCE = re.compile(r"^(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n(?P<body>.*?)(?:^(?P=mark)[ \t]*$|\Z)", re.M | re.S)
+GLUED = re.compile(r"(?<=[^\s`])```[ \t]*(?:\n|\Z)")
+"""A fence that was closed at the end of the last line of code."""
 BACKTICKED = re.compile(r"`([A-Za-z_][\w-]*)`")
 WORDS = re.compile(r"[A-Za-z_]\w*")
 WRAPPED = re.compile(r"\A\s*```(?:markdown|md)?[ \t]*\n(?P<body>.*?)\n?```\s*\Z", re.S)
@@ -26,7 +28,7 @@ def file_from(answer: str, path: str) -> str | None:
         wrapped = WRAPPED.match(answer)
         text = (wrapped.group("body") if wrapped and "```" not in wrapped.group("body") else answer).strip()
     else:
-        blocks = [match.group("body") for match in FENCE.finditer(answer)]
+        blocks = [GLUED.split(match.group("body"), maxsplit=1)[0] for match in FENCE.finditer(answer)]
         text = max(blocks, key=len, default="").strip("\n").rstrip()
     return text + "\n" if text.strip() else None
 

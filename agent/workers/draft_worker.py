@@ -18,7 +18,7 @@ from ..verifier.models import Fault, HandBack
 from .answers import file_from, is_whole, without_echo
 from .compiled_outline import compiled_outlines
 from .draft_request import SCAFFOLD, columns_read, columns_written, draft_prompt, one_example, opening_of, short
-from .extend import Extension, going_on, joined, more_tests
+from .extend import Extension, body_given, going_on, joined, more_tests
 from .handing import hand_on, handing_files
 from .job import Feedback, Job, Session
 from .mend import mend_python
@@ -171,7 +171,7 @@ class DraftSession:
 
     def draft(self, role: Role, target: str, number: int) -> None:
         """One answer, one file."""
-        start = skeleton(self.job, role, target)
+        start = skeleton(self.job, role, target, body=body_given(number))
         packet = self.packet(role, number, start, target)
         if (role == "docs" and number % 2 and start.strip() != "#") or self.again % 2:
             # With its beginning given a page needs no example, and can copy nothing from one. What is refused for the

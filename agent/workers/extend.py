@@ -161,7 +161,7 @@ def continued(source: str, new: list[tuple[str, str]]) -> Extension:
     return Extension(head="\n".join([*head, f"{indent}{name}_task = {name}("]), tail=tail)
 
 
-def addition(job: Job, target: str) -> Extension | None:
+def addition(job: Job, target: str, body: bool = True) -> Extension | None:
     """How to go on with a module that gets a function whose signature the task gives; None where there is none."""
     parsed = parsed_file(job, target)
     if parsed is None:
@@ -172,7 +172,7 @@ def addition(job: Job, target: str) -> Extension | None:
     if not new:
         return None
     bound = names_bound(tree)
-    start = function_start(job, new[0])
+    start = function_start(job, new[0], body)
     imports = [line for line in new[0].imports if not set(re.split(r"[\s,]+", line.partition("import ")[2])) <= bound]
     if "dsl" not in bound:
         imports.insert(0, "from kfp import dsl")
@@ -299,4 +299,9 @@ def going_on(job: Job, role: Role, target: str, number: int) -> Extension | None
         return table_row(job, target)
     if role != "code":
         return None
-    return addition(job, target) or (extension(job, target) if number % 2 else None)
+    return addition(job, target, body_given(number)) or (extension(job, target) if number % 2 else None)
+
+
+def body_given(number: int) -> bool:
+    """Whether a draft begins with how its input is read; not every third, in case it is read otherwise."""
+    return number % 3 != 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...tools import search
 from ..planner.models import Role
 from ..planner.paths import role_of_path
+from .begun import body_start
 from .job import Job
 from .packet import module_of
 from .pages import functions, page_head
@@ -27,19 +28,20 @@ Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
 
 
-def skeleton(job: Job, role: Role, target: str) -> str:
+def skeleton(job: Job, role: Role, target: str, *, body: bool = True) -> str:
     """How the file starts; empty when nothing is certain.
 
     Args:
         job: The task.
         role: The role that writes it.
         target: The file's path.
+        body: Whether a component's body is begun, where it is known how it reads.
     """
     file = job.worktree / target
     if file.is_file() and file.stat().st_size:
         return first_lines(file.read_text(encoding="utf-8", errors="replace"))
     if target.endswith(".py"):
-        return tests_start(job, target) if role == "tests" else code_start(job, target)
+        return tests_start(job, target) if role == "tests" else code_start(job, target, body)
     if target.endswith(".md"):
         return page_start(job, target)
     if target.startswith(".github/workflows/"):
@@ -55,11 +57,11 @@ def first_lines(text: str) -> str:
     return ""
 
 
-def code_start(job: Job, target: str) -> str:
+def code_start(job: Job, target: str, body: bool = True) -> str:
     """kfp's import, what a pipeline is made of, and the function the task gives, or at least its name."""
     wanted = wanted_in(job, target)
     if wanted:
-        return "\n\n".join(top_of(job, wanted[0])) + "\n\n\n" + function_start(job, wanted[0])
+        return "\n\n".join(top_of(job, wanted[0])) + "\n\n\n" + function_start(job, wanted[0], body)
     title, stem = job.task.title, Path(target).stem
     named = re.search(rf"`{re.escape(stem)}\b", title)
     kind = re.search(rf"\b({'|'.join(KINDS)})\b", title, re.I)
@@ -90,8 +92,8 @@ def top_of(job: Job, wanted: Wanted) -> list[str]:
     return ["\n".join(block) for block in (typing, kfp, own, given) if block]
 
 
-def function_start(job: Job, wanted: Wanted) -> str:
-    """Decorator, signature and docstring of a function, up to where its body begins."""
+def function_start(job: Job, wanted: Wanted, body: bool = True) -> str:
+    """Decorator, signature and docstring of a function, up to where its body begins or has read its input."""
     if wanted.kind == "pipeline":
         decorator = f'@dsl.pipeline(name="{wanted.ir_name or wanted.name.replace("_", "-")}")'
     else:
@@ -104,7 +106,9 @@ def function_start(job: Job, wanted: Wanted) -> str:
     fields = fields_of(wanted)
     names = ", ".join(f'"{field}"' for field in fields)
     several = f'    from collections import namedtuple\n\n    outputs = namedtuple("Outputs", [{names}])\n'
-    return f"{decorator}\n{wanted.head}\n{doc}\n" + (several if fields else "")
+    begun = [several] if fields else []
+    begun += [start] if body and (start := body_start(job, wanted)) else []
+    return f"{decorator}\n{wanted.head}\n{doc}\n" + "\n".join(begun)
 
 
 def step_imports(job: Job) -> list[str]:

@@ -150,15 +150,31 @@ def rows_read(node: ast.FunctionDef) -> dict[str, list[str]]:
             for loop in loops
             if isinstance(loop.target, ast.Name) and (reads_table(loop.iter) or ast.unparse(loop.iter) in readers)
         }
-        looked = [
-            (item.lineno, item.col_offset, str(item.slice.value))
+        looked = looked_up(block, rows)
+        kept = {
+            target.id
             for item in ast.walk(block)
-            if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Load)
-            if isinstance(item.value, ast.Name) and item.value.id in rows and isinstance(item.slice, ast.Constant)
-        ]
+            if isinstance(item, ast.Assign) and ast.unparse(item.value) in {f"list({reader})" for reader in readers}
+            for target in item.targets
+            if isinstance(target, ast.Name)
+        }
+        # What was kept as a list is gone through when the file is closed.
+        later = [item for item in ast.walk(node) if isinstance(item, ast.For) and ast.unparse(item.iter) in kept]
+        for loop in later:
+            looked += looked_up(loop, {loop.target.id}) if isinstance(loop.target, ast.Name) else []
         columns = [column for _, _, column in sorted(looked) if column not in own]
         found[opened[0]] = list(dict.fromkeys([*found.get(opened[0], []), *columns]))
     return found
+
+
+def looked_up(node: ast.AST, rows: set[str]) -> list[tuple[int, int, str]]:
+    """Where a column is looked up in one of these rows, and which."""
+    return [
+        (item.lineno, item.col_offset, str(item.slice.value))
+        for item in ast.walk(node)
+        if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Load)
+        if isinstance(item.value, ast.Name) and item.value.id in rows and isinstance(item.slice, ast.Constant)
+    ]
 
 
 def reads_table(node: ast.expr) -> bool:

@@ -30,6 +30,8 @@ FORMATS = (
     ),
 )
 """How the files are read and written that a task speaks of."""
+DECIMALS = re.compile(r"\b(?:with|to|has|have|and)\s+(?:exactly\s+)?(?P<count>\w+)\s+decimals?\b", re.I)
+COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "1": 1, "2": 2, "3": 3, "4": 4}
 SPEAKS_JSON = re.compile(r"\bJSON\b|\bJSONL\b|\bNDJSON\b", re.I)
 CONSTANT = re.compile(r"`([A-Z][A-Z0-9_]+ = [^`]+)`")
 KINDS = {"component": "component", "step": "component", "pipeline": "pipeline"}
@@ -194,7 +196,12 @@ def artifacts_of(wanted: Wanted, text: str = "") -> list[str]:
             writes.append(f'`{name}` with open({name}.path, "w")')
     told = [f"Read {', '.join(reads)}."] if reads else []
     told += [f"Write {', '.join(filter(None, writes))}."] if any(writes) else []
-    return [*told, *(how for form, how in FORMATS if form.search(text))]
+    told += [how for form, how in FORMATS if form.search(text)]
+    counts = {COUNTS[word] for found in DECIMALS.finditer(text) if (word := found["count"].lower()) in COUNTS}
+    # round() leaves 2.5 where two decimals are wanted; a metric is a number, though.
+    if FORMATS[1][0].search(text) and any(way == "Output" for _, way, _ in ARTIFACT.findall(wanted.head)):
+        told += [f'A number with {count} decimals is written as f"{{value:.{count}f}}".' for count in sorted(counts)]
+    return told
 
 
 def fields_of(wanted: Wanted) -> list[str]:

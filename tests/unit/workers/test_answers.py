@@ -10,6 +10,11 @@ def test_an_unclosed_block_counts_as_far_as_it_goes():
     assert file_from("```yaml\non: push\njobs: {}", "ci.yml") == "on: push\njobs: {}\n"
 
 
+def test_a_fence_at_the_end_of_the_last_line_closes_the_block():
+    answer = '```python\nprint(f"`{x}`")\nprint(x)```\n\nThis prints x.\n'
+    assert file_from(answer, "a.py") == 'print(f"`{x}`")\nprint(x)\n'
+
+
 def test_prose_without_a_block_is_no_file():
     assert file_from("I would add a function.", "a.py") is None
 

@@ -162,6 +162,22 @@ def test_a_column_that_no_maker_writes_is_told(job_of: Callable[[str], Job]) -> 
     assert wrong_columns(job, draft.replace("'depot'", "'id'")) == wrong_columns(job, "def (") == []
 
 
+KEPT = """@dsl.component
+def weigh(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):
+    with open(parcels.path) as source:
+        reader = csv.DictReader(source)
+        rows = list(reader)
+    for row in rows:
+        print(row["depot"])
+    for row in heavy:
+        print(row["x"])
+"""
+
+
+def test_columns_are_looked_up_in_rows_that_were_kept() -> None:
+    assert rows_read(functions(KEPT)[0]) == {"parcels": ["depot"]}
+
+
 ASKED = "From `parcels` (keys: id, kilos) it makes a record a depot in `heavy`; the keys are depot, parcels and kilos"
 
 
