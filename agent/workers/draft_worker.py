@@ -121,7 +121,7 @@ class DraftSession:
         """Draft each file that the task names."""
         self.since = time.monotonic()
         if self.job.handed:
-            return self.mend_code(self.job.handed, number)
+            return self.mend_code(self.job.handed, number, feedback)
         if feedback:
             said = [short(line) for line in feedback.failures[:1]]
             self.again = self.again + 1 if self.hints and said == self.hints[-1:] else 0
@@ -144,10 +144,11 @@ class DraftSession:
             raise ToolFailure("the task names no file that this role writes; a small model needs the path in the task")
         return f"drafted {', '.join(written)}"
 
-    def mend_code(self, handed: HandBack, number: int) -> str:
+    def mend_code(self, handed: HandBack, number: int, feedback: Feedback | None) -> str:
         """Draw the function again that the task's tests have found fault with, as the task says that made it."""
         session = DraftSession(self.handle, making(self.job, handed))
-        session.hints = [short(handed.fault.does, 400)]
+        tried = feedback.failures[:1] if feedback and number > handed.attempt + 1 else []
+        session.hints = list(dict.fromkeys([short(handed.fault.does, 400), *map(short, tried)]))
         path = take_out(self.job.worktree, handed)
         session.draft("code", path, number)
         return f"drafted {path} again"

@@ -303,5 +303,5 @@ def going_on(job: Job, role: Role, target: str, number: int) -> Extension | None
 
 
 def body_given(number: int) -> bool:
-    """Whether a draft begins with how its input is read; not every third, in case it is read otherwise."""
-    return number % 3 != 0
+    """Whether a draft begins with how its input is read; not every fourth, in case it is read otherwise."""
+    return number % 4 != 0

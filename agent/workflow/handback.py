@@ -28,6 +28,8 @@ from .session import Lane
 MOST_OTHERS = 3
 MOST_MENDINGS = 2
 """Attempts of the code role at one claim, or fewer if the run's tasks have fewer."""
+MOST_DRAFTS = 4
+"""The same for a worker that draws the code anew each time."""
 
 
 def handed_of(state: TaskState) -> HandBack | None:
@@ -45,7 +47,8 @@ def attempts_of(lane: Lane, state: TaskState) -> int:
     """The number of the last attempt that whoever has the task now may make."""
     handed = handed_of(state)
     if handed:
-        return handed.attempt + min(MOST_MENDINGS, lane.run.worker.attempts)
+        most = MOST_DRAFTS if lane.run.worker.fresh_tree else MOST_MENDINGS
+        return handed.attempt + min(most, lane.run.worker.attempts)
     return lane.run.worker.attempts + state.get("mendings", 0)
 
 
