@@ -36,7 +36,6 @@ class Signature:
     def __init__(self, node: ast.FunctionDef) -> None:
         self.name = node.name
         self.columns = columns_of(node)
-        self.reads = {name: read for name in parameters_of(node) if (read := read_from(node, name))}
         self.json = any(isinstance(item, ast.Name) and item.id == "json" for item in ast.walk(node))
         self.lines = self.json and reads_lines(node)
         self.writes_lines = self.json and writes_lines(node)
@@ -60,6 +59,7 @@ class Signature:
             else:
                 self.parameters.append(argument.arg)
                 self.takes[argument.arg] = text
+        self.reads = {name: read for name in self.inputs if (read := read_from(node, name))}
         self.defaults = defaults_of(node)
         returns = ast.unparse(node.returns) if node.returns else "None"
         self.returns = "" if returns in ("None", "dsl.ContainerSpec") else returns
@@ -84,19 +84,24 @@ def fields_of(returns: ast.expr | None) -> dict[str, str]:
     return {str(name): ast.unparse(kind).rpartition(".")[2] for name, kind in named}
 
 
-def parameters_of(node: ast.FunctionDef) -> list[str]:
-    """The names of a function's parameters."""
-    return [argument.arg for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]]
-
-
 def read_from(node: ast.FunctionDef, name: str) -> list[str]:
-    """The string keys a function reads while the file of an artifact is open."""
+    """The string keys a function reads while the file of an artifact is open, or in a list of its rows afterwards."""
     found: list[str] = []
+    kept: set[str] = set()
     for item in ast.walk(node):
         opened = [part.context_expr for part in item.items] if isinstance(item, ast.With) else []
         paths = [ast.unparse(part) for call in opened for part in ast.walk(call) if isinstance(part, ast.Attribute)]
         if f"{name}.path" in paths:
             found += columns_of(item)
+            kept |= {
+                target.id
+                for part in ast.walk(item)
+                if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call | ast.ListComp)
+                for target in part.targets
+                if isinstance(target, ast.Name)
+            }
+    for loop in [item for item in ast.walk(node) if isinstance(item, ast.For) and ast.unparse(item.iter) in kept]:
+        found += columns_of(loop)
     return list(dict.fromkeys(found))
 
 

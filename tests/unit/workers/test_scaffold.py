@@ -200,3 +200,19 @@ def test_the_helper_says_that_metrics_are_a_dict_and_gives_what_is_returned(tmp_
     counted = READ.replace(", kept: Output[Dataset]):", ") -> int:") + "        return len(wanted)\n"
     helper = run_helper(find_component(counted, "pick"))
     assert helper.rstrip().endswith("returned = pick.python_func(rows=rows)\n        return returned")
+
+
+def test_what_is_looked_up_in_kept_rows_is_read_from_the_input_they_come_from() -> None:
+    source = """@dsl.component
+def keep(rows: dsl.Input[dsl.Dataset], limits: dsl.Input[dsl.Dataset], kept: dsl.Output[dsl.Dataset]):
+    with open(rows.path) as source:
+        found = list(csv.DictReader(source))
+    with open(limits.path) as source:
+        most = [line["most"] for line in csv.DictReader(source)]
+    with open(kept.path, "w") as target:
+        for row in found:
+            print(row["error"], file=target)
+"""
+    signature = find_component(source, "keep")
+    assert signature is not None
+    assert signature.reads == {"rows": ["error"], "limits": ["most"]}
