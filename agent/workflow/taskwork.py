@@ -170,8 +170,8 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     )
     for notice in in_output(task.id, feedback.text):
         run.emit(notice)
-    # Of a worker that only drafts the same code again is no answer: the next draft may be another.
-    final = refused and not run.worker.fresh_tree
+    # Of a worker that only drafts the same code again is no answer, for the next draft may be another; twice is one.
+    final = refused and (same > 0 or not run.worker.fresh_tree)
     if state.get("handed") and (final or stop or attempt >= attempts_of(lane, state)):
         return {**give_back(lane, task, state, failures[0]), "findings": findings, "stop": stop}
     return {
