@@ -282,3 +282,22 @@ def test_a_scenario_that_cannot_be_tested_makes_way_for_what_the_task_says(job_o
     scenarios = ["test_us1_scenario_1", "test_us1_scenario_2"]
     parts = ["test_heavy_ones_stay_as_they_are", "test_light_ones_are_gone_from_it"]
     assert tests == [scenarios, scenarios, scenarios, [scenarios[0], *parts]]
+
+
+def test_a_test_that_nobody_asked_for_and_that_fails_twice_goes(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    (job.worktree / "flows/keep_heavy.py").write_text(KEEP)
+    title = "Test `keep_heavy` in tests/test_keep_heavy.py with rows that stay"
+    files = ["tests/test_keep_heavy.py"]
+    job.task = job.task.model_copy(update={"title": title, "files": files, "story": None, "refs": []})
+    body = "    assert run('{0}') == '{0}'\n"
+    whole = f"a():\n{body.format('x')}\n\ndef test_b():\n{body.format('y')}```"
+    model = ScriptedModel([whole, body.format("z")])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="embedded"), 8).open(job)
+    wrong = Feedback(attempt=1, of=8, text="", failures=["tests/test_keep_heavy.py::test_b failed: assert 1 == 2"])
+    tests = []
+    for number in range(1, 4):
+        session.attempt(number, wrong if number > 1 else None)
+        tests.append(re.findall(r"def test_(\w+)", (job.worktree / files[0]).read_text()))
+    assert tests == [["a", "b"], ["a", "b"], ["a"]]
+    assert model.left == 0
