@@ -32,6 +32,7 @@ from .redraw import (
     failed_tests,
     missing_names,
     names_of_tests,
+    numbers_left_out,
     one_function,
     plan_redraw,
     scenario_heads,
@@ -124,7 +125,9 @@ class DraftSession:
             return self.mend_code(self.job.handed, number, feedback)
         if feedback:
             said = [short(line) for line in feedback.failures[:1]]
-            self.again = self.again + 1 if self.hints and said == self.hints[-1:] else 0
+            for path, text in self.last.items():
+                said += numbers_left_out(text, failed_tests(feedback.failures[:1], path))
+            self.again = self.again + 1 if self.hints and said == self.hints[-len(said) :] else 0
             self.hints += said
             self.hints = list(dict.fromkeys(self.hints))[-MAX_HINTS:]
         written = []

@@ -25,6 +25,7 @@ LISTED = re.compile(r"(?:\S+\s+){1,3}and\s")
 """The end of an enumeration: `…, b and c`."""
 GROUPED = re.compile(r"`[^`]*`|\"[^\"]*\"|\([^()]*\)|\[[^\[\]]*\]")
 MOST_CLAUSES = 8
+NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-]|\.\d)")
 IDLE = re.compile(r"^(?P<path>[^\s:]+\.py): (?:\w+::)*(?P<name>test_\w+) asserts nothing", re.M)
 
 
@@ -171,6 +172,29 @@ def heads_of(clauses: list[str], arguments: str = "") -> dict[str, str]:
         name = name if name not in heads else f"{name}_{len(heads) + 1}"
         heads[name] = head_of(name, clause, arguments)
     return heads
+
+
+def numbers_left_out(source: str, failed: set[str]) -> list[str]:
+    """What failed tests do not have of the numbers in their own docstring, which is the scenario: one sentence each.
+
+    Args:
+        source: The draft.
+        failed: The names of its tests that failed.
+    """
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return []
+    told = []
+    for node in [node for node in body if isinstance(node, ast.FunctionDef) and node.name in failed]:
+        said = ast.get_docstring(node) or ""
+        values = [
+            str(item.value) for part in node.body[1:] for item in ast.walk(part) if isinstance(item, ast.Constant)
+        ]
+        there = {float(number) for value in values for number in NUMBER.findall(value)}
+        missing = [number for number in dict.fromkeys(NUMBER.findall(said)) if float(number) not in there]
+        told += [f"{node.name}: its rows have no {' and no '.join(missing)}"] if missing else []
+    return told
 
 
 def missing_names(source: str, failures: list[str], title: str) -> Redraw | None:

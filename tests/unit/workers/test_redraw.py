@@ -6,6 +6,7 @@ from kfpilot.agent.workers.redraw import (
     failed_tests,
     missing_names,
     names_of_tests,
+    numbers_left_out,
     one_function,
     plan_redraw,
     task_head,
@@ -159,3 +160,14 @@ def test_a_file_that_was_cut_off_keeps_its_whole_tests():
     assert whole_tests(cut, "") == DRAFT
     assert whole_tests(cut, DRAFT) is None
     assert whole_tests('def test_only():\n    assert "', "") is None
+
+
+def test_numbers_of_the_scenario_that_a_failed_test_leaves_out_are_told() -> None:
+    source = (
+        'def test_a():\n    """Given Mira at 8.10 and 8.25 on 2026-08-12, row 3 of T004, then 8.175."""\n'
+        '    assert run("Mira,8.1\\n3") == "Mira,8.175"\n\n\n'
+        'def test_b():\n    """Given 7.5."""\n    assert run(7.50)\n\n\n'
+        'def test_c():\n    """Given 1.5."""\n    assert 2\n'
+    )
+    assert numbers_left_out(source, {"test_a", "test_b"}) == ["test_a: its rows have no 8.25"]
+    assert numbers_left_out("def (", {"test_a"}) == numbers_left_out(source, set()) == []
