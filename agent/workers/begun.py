@@ -38,6 +38,13 @@ EACH = re.compile(
     re.I,
 )
 """What there is one result for."""
+DROPPED = r"(?:skip|drop|ignor|omit|remov|discard)\w*|lea(?:ve|ves|ving) out|left out"
+EMPTY = r"(?:with(?: an?)? (?:empty|missing)|without(?: an?| any)?|with no)\s+`?(\w+)`?"
+INCOMPLETE = re.compile(
+    rf"\b(?:{DROPPED})\b[^.;:,]{{0,30}}\b{EMPTY}|\b{EMPTY} (?:is |are |must be )*(?:{DROPPED})\b", re.I
+)
+"""Rows that do not count, for want of a value."""
+COMPLETE = '    {row}s = [{row} for {row} in {row}s if {row}["{column}"]]\n'
 AGGREGATES = re.compile(
     r"\b(?:numbers? of|count\w*|sums?|totals?|means?|averages?|median|how (?:many|often|much)"
     r"|(?:larg|small|high|low|earli|lat)est|max(?:imum)?|min(?:imum)?|shares?|percentages?|adds? up|summed"
@@ -64,9 +71,12 @@ def body_start(job: Job, wanted: Wanted) -> str:
     form = told or written_as(job, name) or [form for form, words in FORMS.items() if re.search(words, text, re.I)]
     if len(form) != 1:
         return ""
-    key = group_key(text, columns_of_inputs(job, [name]).get(name, []), outputs_of(wanted))
-    groups = GROUPS.format(row="row" if form[0] == "csv" else "record", key=key) if key else ""
-    return STARTS[form[0]].format(name=name) + groups
+    columns = columns_of_inputs(job, [name]).get(name, [])
+    row = "row" if form[0] == "csv" else "record"
+    needed = {column for pair in INCOMPLETE.findall(text) for column in pair} & {*columns}
+    lines = [COMPLETE.format(row=row, column=column) for column in sorted(needed)] if row == "row" else []
+    key = group_key(text, columns, outputs_of(wanted))
+    return "".join([STARTS[form[0]].format(name=name), *lines, GROUPS.format(row=row, key=key) if key else ""])
 
 
 def outputs_of(wanted: Wanted) -> list[str]:

@@ -36,6 +36,25 @@ def test_rows_are_in_groups_where_the_task_wants_one_result_for_each(job_of: Cal
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "skips rows with empty kilos",
+        "parcels without `kilos` are dropped",
+        "parcels with an empty kilos are left out, the others stay",
+        "ignores every parcel without any kilos",
+    ],
+)
+def test_rows_that_do_not_count_are_gone(job_of: Callable[[str], Job], said: str) -> None:
+    title = f"{WEIGH}it reads the CSV `parcels`, {said}, and writes to `heavy`"
+    assert start(job_of("T001"), title).endswith('    rows = [row for row in rows if row["kilos"]]\n')
+
+
+@pytest.mark.parametrize("said", ["marks as unknown where kilos is empty", "drops rows with empty depot"])
+def test_rows_stay_where_nothing_says_which_go(job_of: Callable[[str], Job], said: str) -> None:
+    assert "for row" not in start(job_of("T001"), f"{WEIGH}it reads the CSV `parcels`, {said}, and writes to `heavy`")
+
+
 def test_json_lines_are_records(job_of: Callable[[str], Job]) -> None:
     title = WEIGH + "it reads the JSON Lines `parcels` and writes a CSV to `heavy`"
     assert "records = [json.loads(line) for line in source if line.strip()]" in start(job_of("T001"), title)
