@@ -45,6 +45,13 @@ INCOMPLETE = re.compile(
 )
 """Rows that do not count, for want of a value."""
 COMPLETE = '    {row}s = [{row} for {row} in {row}s if {row}["{column}"]]\n'
+IN_TIME = re.compile(
+    r"\b(?:earliest|latest|oldest|newest|first|last|most recent)\b[^.;:]{0,30}?"
+    r"`?\b(\w*(?:day|date|time|month|year|hour|week)\w*)\b",
+    re.I,
+)
+"""That the rows of a group have an order, and by which column."""
+SORTED = '    rows.sort(key=lambda row: row["{column}"])\n'
 AGGREGATES = re.compile(
     r"\b(?:numbers? of|count\w*|sums?|totals?|means?|averages?|median|how (?:many|often|much)"
     r"|(?:larg|small|high|low|earli|lat)est|max(?:imum)?|min(?:imum)?|shares?|percentages?|adds? up|summed"
@@ -76,6 +83,8 @@ def body_start(job: Job, wanted: Wanted) -> str:
     needed = {column for pair in INCOMPLETE.findall(text) for column in pair} & {*columns}
     lines = [COMPLETE.format(row=row, column=column) for column in sorted(needed)] if row == "row" else []
     key = group_key(text, columns, outputs_of(wanted))
+    times = {*IN_TIME.findall(text)} & {*columns} if key and row == "row" else set()
+    lines += [SORTED.format(column=times.pop())] if len(times) == 1 else []
     return "".join([STARTS[form[0]].format(name=name), *lines, GROUPS.format(row=row, key=key) if key else ""])
 
 

@@ -55,6 +55,17 @@ def test_rows_stay_where_nothing_says_which_go(job_of: Callable[[str], Job], sai
     assert "for row" not in start(job_of("T001"), f"{WEIGH}it reads the CSV `parcels`, {said}, and writes to `heavy`")
 
 
+def test_rows_of_which_the_first_and_last_count_are_in_order(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T001")
+    path = job.worktree / "flows/read_parcels.py"
+    path.write_text(path.read_text().replace("columns id and kilos", "columns depot, day and kilos"))
+    path.write_text(path.read_text().replace("id,kilos", "depot,day,kilos"))
+    said = "it reads the CSV `parcels` and writes to `heavy` per depot the kilos of its earliest and of its latest day"
+    lines = start(job, f"{WEIGH}{said}").splitlines()
+    assert lines[-4:-2] == ['    rows.sort(key=lambda row: row["day"])', "    groups = {}"]
+    assert "sort" not in start(job, f"{WEIGH}it reads the CSV `parcels` and writes those of the latest day to `heavy`")
+
+
 def test_json_lines_are_records(job_of: Callable[[str], Job]) -> None:
     title = WEIGH + "it reads the JSON Lines `parcels` and writes a CSV to `heavy`"
     assert "records = [json.loads(line) for line in source if line.strip()]" in start(job_of("T001"), title)
