@@ -87,11 +87,15 @@ def imports_into_components(source: str) -> str:
     return "".join(lines)
 
 
+HEADER = re.compile(r"\n\w+(?:,\w+)+\n")
+
+
 def texts_dedented(source: str) -> str:
     """Rows that a test gives in triple quotes, indented like the code around them, without that indentation.
 
     Only texts that begin with a line break and are indented in every line: what is read or compared is never like that,
-    and a text is dedented wherever it stands, so that input and expectation stay alike.
+    and a text is dedented wherever it stands, so that input and expectation stay alike. Before the header of a table a
+    line break alone goes too: `csv` would take the empty line for the header.
     """
     try:
         tree = ast.parse(source)
@@ -111,9 +115,12 @@ def texts_dedented(source: str) -> str:
         indented = all(line[:1] in (" ", "\t") for line in text.split("\n") if line.strip())
         # A backslash after the quotes takes the first line break away.
         begins = text.startswith("\n") or lines[node.lineno - 1].rstrip().endswith("\\")
-        if node.end_lineno == node.lineno or not begins or not indented or not text.strip():
+        if node.end_lineno == node.lineno or not begins or not text.strip():
             continue
-        put(lines, node, plain.removeprefix("\n").rstrip() + "\n")
+        if indented:
+            put(lines, node, plain.removeprefix("\n").rstrip() + "\n")
+        elif HEADER.match(text):
+            put(lines, node, text.removeprefix("\n"))
     return "".join(lines)
 
 

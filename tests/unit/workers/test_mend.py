@@ -108,6 +108,13 @@ def test_rows_in_triple_quotes_lose_the_indentation_of_the_code():
     )
 
 
+def test_an_empty_line_before_the_header_of_a_table_goes():
+    source = 'TEXT = """\nname,total\na,1\n"""\nassert run(TEXT) == """\nname,total\n"""\nNOTE = """\nname\n"""\n'
+    assert texts_dedented(source) == (
+        'TEXT = "name,total\\na,1\\n"\nassert run(TEXT) == "name,total\\n"\nNOTE = """\nname\n"""\n'
+    )
+
+
 def test_other_texts_of_a_test_stay():
     source = '''A = """
 name
