@@ -158,13 +158,38 @@ def rows_read(node: ast.FunctionDef) -> dict[str, list[str]]:
             for target in item.targets
             if isinstance(target, ast.Name)
         }
-        # What was kept as a list is gone through when the file is closed.
-        later = [item for item in ast.walk(node) if isinstance(item, ast.For) and ast.unparse(item.iter) in kept]
-        for loop in later:
-            looked += looked_up(loop, {loop.target.id}) if isinstance(loop.target, ast.Name) else []
+        if kept and len(Signature(node).inputs) == 1:
+            # What was kept as a list is gone through when the file is closed, in groups perhaps.
+            looked += looked_up_later(node)
         columns = [column for _, _, column in sorted(looked) if column not in own]
         found[opened[0]] = list(dict.fromkeys([*found.get(opened[0], []), *columns]))
     return found
+
+
+def looked_up_later(node: ast.AST) -> list[tuple[int, int, str]]:
+    """The columns that are looked up in whatever is gone through, or in an item of it, but for what is made there."""
+    nodes = list(ast.walk(node))
+    names = {
+        item.target.id
+        for item in nodes
+        if isinstance(item, ast.For | ast.comprehension) and isinstance(item.target, ast.Name)
+    }
+    made = {
+        key.value for item in nodes if isinstance(item, ast.Dict) for key in item.keys if isinstance(key, ast.Constant)
+    }
+    made |= {
+        word.arg
+        for item in nodes
+        if isinstance(item, ast.Call) and ast.unparse(item.func) == "dict"
+        for word in item.keywords
+    }
+    nested = [
+        (item.lineno, item.col_offset, str(item.slice.value))
+        for item in nodes
+        if isinstance(item, ast.Subscript) and isinstance(item.ctx, ast.Load) and isinstance(item.value, ast.Subscript)
+        if isinstance(item.slice, ast.Constant) and isinstance(item.slice.value, str)
+    ]
+    return [found for found in [*looked_up(node, names), *nested] if found[2] not in made]
 
 
 def looked_up(node: ast.AST, rows: set[str]) -> list[tuple[int, int, str]]:

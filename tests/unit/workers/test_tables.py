@@ -167,15 +167,18 @@ def weigh(parcels: dsl.Input[dsl.Dataset], heavy: dsl.Output[dsl.Dataset]):
     with open(parcels.path) as source:
         reader = csv.DictReader(source)
         rows = list(reader)
+    groups = {}
     for row in rows:
-        print(row["depot"])
-    for row in heavy:
-        print(row["x"])
+        groups.setdefault(row["depot"], []).append(row)
+    sums = [{"sum": sum(float(row["kilos"]) for row in found), "n": 1} for found in groups.values()]
+    most = max(groups.items(), key=lambda pair: pair[1][0]["day"])
+    for found in sums:
+        print(found["sum"], most["x"])
 """
 
 
-def test_columns_are_looked_up_in_rows_that_were_kept() -> None:
-    assert rows_read(functions(KEPT)[0]) == {"parcels": ["depot"]}
+def test_columns_are_looked_up_in_rows_that_were_kept_and_grouped() -> None:
+    assert rows_read(functions(KEPT)[0]) == {"parcels": ["depot", "kilos", "day"]}
 
 
 ASKED = "From `parcels` (keys: id, kilos) it makes a record a depot in `heavy`; the keys are depot, parcels and kilos"
