@@ -153,9 +153,16 @@ def tree_hash(worktree: Path) -> str:
         return line(worktree, "write-tree", env=env)
 
 
-def changed_files(worktree: Path, base: str) -> list[str]:
-    """The files that differ from a commit: changed, new (unless ignored) and deleted ones, relative and sorted."""
-    return fields(git(worktree, "diff-tree", "-r", "-z", "--name-only", "--no-renames", base, tree_hash(worktree)))
+def changed_files(worktree: Path, base: str, tree: str = "") -> list[str]:
+    """The files that differ from a commit: changed, new (unless ignored) and deleted ones, relative and sorted.
+
+    Args:
+        worktree: The top of a checkout.
+        base: The commit.
+        tree: The tree of the checkout as it is now, where that is known.
+    """
+    now = tree or tree_hash(worktree)
+    return fields(git(worktree, "diff-tree", "-r", "-z", "--name-only", "--no-renames", base, now))
 
 
 def diff(worktree: Path, base: str) -> str:

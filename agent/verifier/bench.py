@@ -27,6 +27,7 @@ class Bench:
         latest: The last whole run of the tests; it becomes the baseline when its task is committed.
         base_modules: (commit, path) -> module as it was compiled there, see `compiled`.
         local_done: Runs on this machine by the digest of what was run.
+        before: (commit, path) -> the file as it was there; None where it was not.
     """
 
     def __init__(self, root: Path, settings: Settings, worktree: Path | None = None) -> None:
@@ -39,6 +40,7 @@ class Bench:
         self.latest: TestRun | None = None
         self.base_modules: dict[tuple[str, str], KfpModule] = {}
         self.local_done: dict[str, LocalRun] = {}
+        self.before: dict[tuple[str, str], str | None] = {}
         self._local: LocalRunner | None = None
 
     def _checker(self, worktree: Path | None) -> KfpChecker:

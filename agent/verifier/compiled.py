@@ -31,7 +31,7 @@ def compiled(ctx: GateContext, paths: Iterable[str]) -> list[KfpModule]:
 
 def compiled_base(ctx: GateContext, paths: Iterable[str]) -> dict[str, KfpModule]:
     """Path -> module as it was at the task's base; paths that were not there are left out."""
-    return compiled_at(ctx.bench, git.open_repo(ctx.worktree), ctx.base, paths)
+    return compiled_at(ctx.bench, ctx.repo, ctx.base, paths)
 
 
 def compiled_at(bench: Bench, repo: Repo, commit: str, paths: Iterable[str]) -> dict[str, KfpModule]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...tools import git
 from ...tools.kfp_check import KfpModule
@@ -13,6 +15,11 @@ from ..documents.models import Feature
 from ..planner.models import PlannedTask
 from ..planner.paths import role_of_path
 from .bench import Bench
+
+if TYPE_CHECKING:
+    from git import Repo
+
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass
@@ -30,6 +37,7 @@ class GateContext:
         only: When given, other changed paths are not this task's and are left out (`kfpilot verify`).
         asked: A person asked, on a finished tree: that nothing changed since the base is then no failure.
         found_red: Filled by the tests gate: test files that fail only because later tasks are still to come.
+        tree: The content that is judged, as a git tree; empty until the verifier begins.
     """
 
     task: PlannedTask
@@ -43,11 +51,12 @@ class GateContext:
     asked: bool = False
     found_red: dict[str, list[str]] = field(default_factory=dict)
     compiled: dict[str, KfpModule] = field(default_factory=dict)
+    tree: str = ""
 
     @cached_property
     def changed(self) -> list[str]:
         """Paths that differ from the base, deleted ones included."""
-        changed = git.changed_files(self.worktree, self.base)
+        changed = git.changed_files(self.worktree, self.base, self.tree)
         if self.only is None:
             return changed
         known = {path for path in self.only if (self.worktree / path).is_file()}
@@ -62,10 +71,21 @@ class GateContext:
         """A file of the worktree as text; bytes that are not UTF-8 are replaced."""
         return (self.worktree / path).read_bytes().decode("utf-8", "replace")
 
+    @cached_property
+    def repo(self) -> Repo:
+        """The repository of the worktree."""
+        return git.open_repo(self.worktree)
+
     def before(self, path: str) -> str | None:
         """The file as it was at the base; None if it did not exist."""
-        data = git.show(git.open_repo(self.worktree), self.base, path)
-        return None if data is None else data.decode("utf-8", "replace")
+        key = (self.base, path)
+        if key not in self.bench.before:
+            data = git.show(self.repo, self.base, path)
+            text = None if data is None else data.decode("utf-8", "replace")
+            if not COMMIT.fullmatch(self.base):
+                return text  # a name, which may mean another commit the next time
+            self.bench.before[key] = text
+        return self.bench.before[key]
 
     def of(self, *patterns: str) -> list[str]:
         """Changed, existing files whose name matches one of the patterns."""

@@ -103,7 +103,7 @@ def unseen(ctx: GateContext) -> list[str]:
 
 def git_link(ctx: GateContext, path: str) -> bool:
     """Whether a path was a submodule before the change."""
-    return bool(git.open_repo(ctx.worktree).git.ls_tree(ctx.base, "--", path))
+    return bool(ctx.repo.git.ls_tree(ctx.base, "--", path))
 
 
 def put_back_tests(ctx: GateContext) -> list[str]:

@@ -38,7 +38,7 @@ def without_old(ctx: GateContext, found: list[Finding]) -> list[Finding]:
         return found
     with tempfile.TemporaryDirectory(prefix="kfpilot-base-") as folder:
         tree = Path(folder) / "tree"
-        repo = git.open_repo(ctx.worktree)
+        repo = ctx.repo
         git.add_worktree(repo, tree, ctx.base)
         try:
             old = infra_report(tree, known, kubernetes_version=ctx.bench.settings.kubernetes_version).findings

@@ -31,7 +31,7 @@ def lint_changes(ctx: GateContext, modules: list[KfpModule]) -> tuple[list[str],
     """
     settings = ctx.bench.settings.lint
     mounts = mounts_of(ctx) if modules else ()
-    added = added_lines(ctx.worktree, ctx.base, [module.path for module in modules])
+    added = added_lines(ctx.worktree, ctx.base, [module.path for module in modules], ctx.tree)
     failures: list[str] = []
     warnings: list[str] = []
     for module in modules:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...tools import git
 from ...tools.project_names import parse
 from ...tools.pytest_run import TestCase, TestRun
 from ..documents.models import Feature, Task
@@ -191,7 +190,7 @@ def greened(ctx: GateContext) -> tuple[list[TestFirst], list[str]]:
     """Evidence for the test files that this task turned green, and warnings where they are not what was red."""
     found, warnings = [], []
     for path in due(ctx):
-        red = str(git.open_repo(ctx.worktree).git.log("-1", "--format=%H", ctx.base, "--", path))
+        red = str(ctx.repo.git.log("-1", "--format=%H", ctx.base, "--", path))
         found.append(TestFirst(file=path, red=red))
         if path in ctx.changed:
             warnings.append(f"{path}: was red at {red[:10]} and was changed by the task that turned it green")

@@ -16,7 +16,7 @@ MAX_WARNINGS = 20
 
 def gate_security(ctx: GateContext) -> GateResult:
     """No secret, no risky call and no new requirement without a version in the lines that the task added."""
-    added = added_lines(ctx.worktree, ctx.base, ctx.present)
+    added = added_lines(ctx.worktree, ctx.base, ctx.present, ctx.tree)
     # What was in the repository before, and only moves, is not this task's.
     gone = "\n".join(ctx.before(path) or "" for path in ctx.changed if path not in added)
     found = secret_findings(

@@ -73,7 +73,7 @@ def verify(
     # A file that git ignores is in no commit, so nothing may pass because of it.
     git.clean_ignored(ctx.worktree)
     git.reveal(ctx.worktree)
-    tree = git.tree_hash(ctx.worktree)
+    tree = ctx.tree = git.tree_hash(ctx.worktree)
     verdict = Verdict(task=ctx.task.id, tree=tree)
     put_back = False
     wanted = gates_of(ctx)
