@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ..verifier.asked_values import without_docstrings
 from .job import Job
 from .scaffold import components_of
 from .sources import code_sources
@@ -17,6 +18,14 @@ from .wanted import ARTIFACT, Wanted, text_of
 LINES = r"\bJSON[ -]?Lines?\b|\bJSONL\b|\bNDJSON\b"
 FORMS = {"csv": r"\bCSV\b", "lines": LINES}
 OTHER = re.compile(r"\bParquet\b|\bpandas\b|\bAvro\b|\bExcel\b|\b(?:gz|zipp?)(?:ed)?\b|\bwithout a header\b", re.I)
+PASSES = re.compile(
+    r"\b(?:with|keeps?|and|under|all) (?:all )?(?:of )?(?:its|their|the (?:same|old|original)|their (?:old|own)) "
+    r"(?:columns|fields|header)\b|\bsame columns\b|\bcolumns (?:stay|are kept)\b"
+    r"|\b(?:untouched|not altered|unaltered)\b",
+    re.I,
+)
+"""That the rows which are written have the columns of those that were read."""
+COLUMNS = "        columns = reader.fieldnames\n"
 STARTS = {
     "csv": (
         "    import csv\n\n"
@@ -85,7 +94,19 @@ def body_start(job: Job, wanted: Wanted) -> str:
     key = group_key(text, columns, outputs_of(wanted))
     times = {*IN_TIME.findall(text)} & {*columns} if key and row == "row" else set()
     lines += [SORTED.format(column=times.pop())] if len(times) == 1 else []
-    return "".join([STARTS[form[0]].format(name=name), *lines, GROUPS.format(row=row, key=key) if key else ""])
+    begin = STARTS[form[0]].format(name=name)
+    if PASSES.search(text) and not key:
+        begin = begin.replace("        rows = ", f"{COLUMNS}        rows = ")
+    return "".join([begin, *lines, GROUPS.format(row=row, key=key) if key else ""])
+
+
+def columns_lost(job: Job, content: str) -> str:
+    """A draft whose rows are to keep their columns and that never uses them; empty where that is not so."""
+    lines = [line for line in without_docstrings(content).splitlines() if line.strip() != COLUMNS.strip()]
+    used = re.search(r"fieldnames|\b(?:columns|header|keys|copy\w*|to_csv|csv\.reader|json)\b", "\n".join(lines))
+    if used or not PASSES.search(text_of(job)) or not components_of(content):
+        return ""
+    return "the rows keep their columns: csv.DictWriter(target, fieldnames=reader.fieldnames), writer.writerow(row)"
 
 
 def outputs_of(wanted: Wanted) -> list[str]:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 import pytest
-from kfpilot.agent.workers.begun import body_start, group_key, written_as
+from kfpilot.agent.workers.begun import body_start, columns_lost, group_key, written_as
 from kfpilot.agent.workers.job import Job
 from kfpilot.agent.workers.wanted import Wanted, wanted_functions
 
@@ -64,6 +64,21 @@ def test_rows_of_which_the_first_and_last_count_are_in_order(job_of: Callable[[s
     lines = start(job, f"{WEIGH}{said}").splitlines()
     assert lines[-4:-2] == ['    rows.sort(key=lambda row: row["day"])', "    groups = {}"]
     assert "sort" not in start(job, f"{WEIGH}it reads the CSV `parcels` and writes those of the latest day to `heavy`")
+
+
+@pytest.mark.parametrize("said", ["with their columns", "untouched", "in order, under the old header"])
+def test_rows_that_keep_their_columns_have_them_at_hand(job_of: Callable[[str], Job], said: str) -> None:
+    job = job_of("T001")
+    begun = start(job, f"{WEIGH}it reads the CSV `parcels` and writes the heavy ones, {said}, to `heavy`")
+    assert "        columns = reader.fieldnames\n        rows = list(reader)\n" in begun
+    draft = f'@dsl.component\ndef weigh(parcels, heavy):\n    """With columns."""\n{begun}    {{}}\n'
+    assert columns_lost(job, draft.format("csv.writer(file).writerow(['kilos'])")).startswith(
+        "the rows keep their columns"
+    )
+    assert not columns_lost(job, draft.format("csv.DictWriter(file, columns).writerows(rows)"))
+    job.task = job.task.model_copy(update={"title": WEIGH})
+    job.feature.task("T001").title = WEIGH
+    assert not columns_lost(job, draft.format("pass"))
 
 
 def test_json_lines_are_records(job_of: Callable[[str], Job]) -> None:
