@@ -10,6 +10,8 @@ import ast
 
 ROWS = 4
 READERS = ("csv.DictReader", "DictReader")
+UNPACKS = ("loads", "safe_load", "literal_eval", "getattr", "eval", "unpack")
+"""Calls by which a cell becomes something else than a text or a number, or the name of something."""
 
 
 def made_rows(source: str, function: str) -> str:
@@ -29,6 +31,8 @@ def made_rows(source: str, function: str) -> str:
     node = next((item for item in body if isinstance(item, ast.FunctionDef) and item.name == function), None)
     calls = [item for item in ast.walk(node) if isinstance(item, ast.Call)] if node else []
     if node is None or sum(ast.unparse(call.func) in READERS for call in calls) != 1:
+        return ""
+    if any(ast.unparse(call.func).rpartition(".")[2] in UNPACKS for call in calls):
         return ""
     columns = columns_read(node)
     if not columns:
