@@ -43,12 +43,16 @@ STARTS = {
 
 GROUPS = '    groups = {{}}\n    for {row} in {row}s:\n        groups.setdefault({row}["{key}"], []).append({row})\n'
 EACH = re.compile(
-    r"\b(?:(?:for )?(?:each|every)|per|(?:grouped|totalled|summed|counted)(?: up)? by)\s+`?(?P<key>[A-Za-z_]\w*)`?",
+    r"\b(?:(?:for )?(?:each|every)|per|(?:totalled|summed|counted)(?: up)? by|group\w*\b[^.;:`]{0,20} by)"
+    r"\s+`?(?P<key>[A-Za-z_]\w*)`?",
     re.I,
 )
 """What there is one result for."""
 DROPPED = r"(?:skip|drop|ignor|omit|remov|discard)\w*|lea(?:ve|ves|ving) out|left out"
-EMPTY = r"(?:with(?: an?)? (?:empty|missing)|without(?: an?| any)?|with no)\s+`?(\w+)`?"
+EMPTY = (
+    r"(?:with(?: an?)? (?:empty|blank|missing)\s+|without(?: an?| any)?\s+|with no\s+|whose\s+(?=`?\w+`? (?:is|are) "
+    r"(?:empty|blank|missing)))`?(\w+)`?(?: (?:is|are) (?:empty|blank|missing))?"
+)
 INCOMPLETE = re.compile(
     rf"\b(?:{DROPPED})\b[^.;:,]{{0,30}}\b{EMPTY}|\b{EMPTY} (?:is |are |must be )*(?:{DROPPED})\b", re.I
 )

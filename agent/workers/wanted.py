@@ -11,6 +11,7 @@ import re
 from pydantic import BaseModel
 
 from ..planner.paths import role_of_path
+from .described import described
 from .job import Job
 from .typed import Known, known_in, returned, with_types
 
@@ -109,6 +110,16 @@ def wanted_functions(job: Job) -> list[Wanted]:
                     said=sentences(text[match.end() :]),
                     at=match.start(),
                 ),
+            )
+    for item in described(text) if not found else []:
+        if head := head_of(item.name, item.arguments, returned(text[item.end :])):
+            found[item.name] = Wanted(
+                name=item.name,
+                kind="component",
+                head=head,
+                imports=imports_for(head),
+                said=sentences(text[item.end :]),
+                at=text.find(f"`{item.name}`"),
             )
     return list(found.values())
 

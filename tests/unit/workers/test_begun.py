@@ -43,6 +43,8 @@ def test_rows_are_in_groups_where_the_task_wants_one_result_for_each(job_of: Cal
         "parcels without `kilos` are dropped",
         "parcels with an empty kilos are left out, the others stay",
         "ignores every parcel without any kilos",
+        "skips lines whose `kilos` is blank",
+        "parcels whose kilos are missing are ignored",
     ],
 )
 def test_rows_that_do_not_count_are_gone(job_of: Callable[[str], Job], said: str) -> None:
@@ -107,6 +109,7 @@ def test_nothing_is_begun_where_the_form_or_the_input_is_unsure(job_of: Callable
         ("one row per hive with its first and last weight and the number of rows", ["hive", "day"], "hive"),
         ("Each `star` has its mean", ["star", "night"], "star"),
         ("total kilos grouped by depot", ["depot"], "depot"),
+        ("It groups the lines by `dish` and writes the mean", ["dish"], "dish"),
         ("each hive is marked light or ok", ["hive"], ""),
         ("the mean per hive and day, and the sum per day", ["hive", "day"], ""),
         ("the mean of every row", ["hive"], ""),
