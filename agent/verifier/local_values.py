@@ -98,8 +98,7 @@ def made_cases(item: KfpObject, arguments: dict[str, Any], source: str) -> list[
     cases = [Case(source="made", title="with empty inputs", arguments=arguments, made=nothing)]
     rows = made_rows(source, item.name) if len(needed) == 1 else ""
     if rows:
-        columns, _, first = rows.partition("\n")
-        title = f"with made-up rows (columns {columns}, such as {first.partition(chr(10))[0]})"
+        title = f"with made-up rows ({rows.partition(chr(10))[0]}: numbers)"
         cases.append(Case(source="made", title=title, arguments=arguments, made=dict.fromkeys(needed, rows)))
     return cases
 

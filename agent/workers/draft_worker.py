@@ -125,7 +125,7 @@ class DraftSession:
         if self.job.handed:
             return self.mend_code(self.job.handed, number, feedback)
         if feedback:
-            said = [short(line) for line in feedback.failures[:1]]
+            said = [short(line, 320) for line in feedback.failures[:1]]
             for path, text in self.last.items():
                 said += numbers_left_out(text, failed_tests(feedback.failures[:1], path))
             self.again = self.again + 1 if self.hints and said == self.hints[-len(said) :] else 0
@@ -152,7 +152,7 @@ class DraftSession:
         """Draw the function again that the task's tests have found fault with, as the task says that made it."""
         session = DraftSession(self.handle, making(self.job, handed))
         tried = feedback.failures[:1] if feedback and number > handed.attempt + 1 else []
-        session.hints = list(dict.fromkeys([short(handed.fault.does, 400), *map(short, tried)]))
+        session.hints = list(dict.fromkeys([short(handed.fault.does, 400), *(short(line, 320) for line in tried)]))
         path = take_out(self.job.worktree, handed)
         session.draft("code", path, number)
         return f"drafted {path} again"

@@ -154,7 +154,7 @@ WRITTEN = "    with open(sifted.path, 'w') as target:\n        target.write(str(
         (f"    sifted = []\n{WRITTEN}", ["AttributeError", "sifted.path", "with empty inputs"]),
         (WRITTEN.replace("found", "founds"), ["NameError", "founds"]),
         (WRITTEN.replace("sifted.path, 'w'", "sifted.path, modus='w'"), ["TypeError", "modus"]),
-        (f"    total = sum(row['n'] for row in found)\n{WRITTEN}", ["TypeError", "(columns n, such as 1)"]),
+        (f"    total = sum(row['n'] for row in found)\n{WRITTEN}", ["TypeError", "(n: numbers)"]),
         (
             f"    kinds = {{}}\n    for row in found:\n        kinds.setdefault(row['a'], []).append(row['b'])\n"
             f"    found = sorted(kinds, key=lambda kind: -kinds[kind])\n{WRITTEN}",
