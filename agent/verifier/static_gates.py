@@ -175,7 +175,7 @@ def gate_python(ctx: GateContext) -> GateResult:
     failures = []
     for path in paths:
         try:
-            ast.parse(ctx.read(path))
+            ast.parse(ctx.read(path).removeprefix("\ufeff"))
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             failures.append(f"{path}:{line or 1}: does not parse: {getattr(error, 'msg', error)}")
@@ -200,14 +200,17 @@ def gate_assertions(ctx: GateContext) -> GateResult:
     own, loose = own_names(ctx.worktree, ctx.bench.source_roots(ctx.worktree))
     for path in ctx.tests:
         try:
-            counts = count_assertions(ctx.read(path))
-            old = count_assertions(ctx.before(path) or "")
+            module = ast.parse(ctx.read(path).removeprefix("\ufeff"))
         except SyntaxError as error:
             failures.append(f"{path}:{error.lineno}: does not parse: {error.msg}")
             continue
+        except ValueError as error:  # null bytes
+            failures.append(f"{path}: does not parse: {error}")
+            continue
+        counts, old = count_assertions(ctx.read(path)), count_assertions(ctx.before(path) or "")
         total += sum(counts.values())
         new += sum(1 for name in counts if name not in old)
-        reasons = {name: why_no_assertion(node) for name, node in test_functions(ast.parse(ctx.read(path))).items()}
+        reasons = {name: why_no_assertion(node) for name, node in test_functions(module).items()}
         failures += [
             f"{path}: {name} asserts nothing that could fail"
             + (f" ({reasons[name]})" if reasons.get(name) else "")

@@ -239,6 +239,16 @@ def test_a_test_that_cannot_fail_is_refused(scene: MakeScene, body: str, word: s
     refused(scene(TESTS).judge({"tests/test_more.py": text}, "assertions"), "assertions", "tests/test_more.py", word)
 
 
+def test_a_test_file_that_does_not_parse_is_refused_by_every_gate_that_reads_it(scene: MakeScene) -> None:
+    here = scene(TESTS)
+    verdict = here.judge({"tests/test_more.py": "def test_"}, "scope", "python", "security", "assertions")
+    said = {gate.gate: gate.failures for gate in verdict.gates if not gate.passed}
+    assert said.keys() == {"python", "assertions"}
+    assert all(failures[0].startswith("tests/test_more.py:1: does not parse") for failures in said.values())
+    good = "\ufeffdef test_a():\n    from shop.price import single\n\n    assert single(2) == 2\n"
+    accepted(here.judge({"tests/test_more.py": good}, "scope", "python", "security", "assertions"))
+
+
 def test_an_unknown_gate_is_no_pass(scene: MakeScene) -> None:
     with pytest.raises(ValueError, match="no-such-gate"):
         scene(CODE).judge(DOUBLE, "no-such-gate")
