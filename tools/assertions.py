@@ -33,7 +33,7 @@ def count_assertions(source: str) -> dict[str, int]:
     not count. Source that does not parse has no tests.
     """
     try:
-        module = ast.parse(source)
+        module = ast.parse(source.removeprefix("\ufeff"))
     except (SyntaxError, ValueError):
         return {}
     helpers = helper_functions(module)

@@ -28,10 +28,10 @@ KFP_NAMES = words(
 
 
 def parse(source: str) -> ast.Module:
-    """Parse Python without the warnings of the compiler (an invalid escape is no error)."""
+    """Parse Python without the warnings of the compiler (an invalid escape is no error), with or without a BOM."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        return ast.parse(source.removeprefix("\ufeff"))
 
 
 def installed(name: str) -> bool:
