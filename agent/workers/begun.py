@@ -25,7 +25,6 @@ PASSES = re.compile(
     re.I,
 )
 """That the rows which are written have the columns of those that were read."""
-COLUMNS = "        columns = reader.fieldnames\n"
 STARTS = {
     "csv": (
         "    import csv\n\n"
@@ -98,16 +97,15 @@ def body_start(job: Job, wanted: Wanted) -> str:
     key = group_key(text, columns, outputs_of(wanted))
     times = {*IN_TIME.findall(text)} & {*columns} if key and row == "row" else set()
     lines += [SORTED.format(column=times.pop())] if len(times) == 1 else []
-    begin = STARTS[form[0]].format(name=name)
-    if PASSES.search(text) and not key:
-        begin = begin.replace("        rows = ", f"{COLUMNS}        rows = ")
-    return "".join([begin, *lines, GROUPS.format(row=row, key=key) if key else ""])
+    if PASSES.search(text) and not key and not lines:
+        return ""  # The recipe of a filter is better than a beginning: it reads and chooses in one line.
+    return "".join([STARTS[form[0]].format(name=name), *lines, GROUPS.format(row=row, key=key) if key else ""])
 
 
 def columns_lost(job: Job, content: str) -> str:
     """A draft whose rows are to keep their columns and that never uses them; empty where that is not so."""
-    lines = [line for line in without_docstrings(content).splitlines() if line.strip() != COLUMNS.strip()]
-    used = re.search(r"fieldnames|\b(?:columns|header|keys|copy\w*|to_csv|csv\.reader|json)\b", "\n".join(lines))
+    code = without_docstrings(content)
+    used = re.search(r"fieldnames|\b(?:columns|header|keys|copy\w*|to_csv|csv\.reader|json)\b", code)
     if used or not PASSES.search(text_of(job)) or not components_of(content):
         return ""
     return "the rows keep their columns: csv.DictWriter(target, fieldnames=reader.fieldnames), writer.writerow(row)"

@@ -69,15 +69,14 @@ def test_rows_of_which_the_first_and_last_count_are_in_order(job_of: Callable[[s
 
 
 @pytest.mark.parametrize("said", ["with their columns", "untouched", "in order, under the old header"])
-def test_rows_that_keep_their_columns_have_them_at_hand(job_of: Callable[[str], Job], said: str) -> None:
+def test_what_only_filters_follows_the_recipe_and_keeps_the_columns(job_of: Callable[[str], Job], said: str) -> None:
     job = job_of("T001")
-    begun = start(job, f"{WEIGH}it reads the CSV `parcels` and writes the heavy ones, {said}, to `heavy`")
-    assert "        columns = reader.fieldnames\n        rows = list(reader)\n" in begun
-    draft = f'@dsl.component\ndef weigh(parcels, heavy):\n    """With columns."""\n{begun}    {{}}\n'
+    assert start(job, f"{WEIGH}it reads the CSV `parcels` and writes the heavy ones, {said}, to `heavy`") == ""
+    draft = '@dsl.component\ndef weigh(parcels, heavy):\n    """With columns."""\n    {}\n'
     assert columns_lost(job, draft.format("csv.writer(file).writerow(['kilos'])")).startswith(
         "the rows keep their columns"
     )
-    assert not columns_lost(job, draft.format("csv.DictWriter(file, columns).writerows(rows)"))
+    assert not columns_lost(job, draft.format("csv.DictWriter(file, reader.fieldnames).writerows(rows)"))
     job.task = job.task.model_copy(update={"title": WEIGH})
     job.feature.task("T001").title = WEIGH
     assert not columns_lost(job, draft.format("pass"))
