@@ -29,7 +29,6 @@ from .packet import Packet, gather, task_files_for, writes_of
 from .pages import facts_of
 from .redraw import (
     Redraw,
-    as_said,
     clause_heads,
     failed_tests,
     missing_names,
@@ -259,12 +258,11 @@ class DraftSession:
         rules = COMPILED_RULES if COMPILES in plan.kept else RULES["tests"]
         prompt = draft_prompt(packet, target, [*rules, *self.facts("tests", target, packet)], self.hints)
         text = plan.kept
-        optional = {name for component in components_for(self.job, target) for name in component.defaults}
         for name, head in plan.heads.items():
             opening = opening_of(target, f"{text}\n\n{head}\n")
             answer = self.ask(prompt, opening, target, number, stop=["\n\n\n", "\n```", "\ndef "])
             function = None if self.cut else one_function(f"{head}\n{answer[len(opening) :]}", name)
-            text = f"{text}\n\n{as_said(function, optional) if function else head + PENDING}"
+            text = f"{text}\n\n{function or head + PENDING}"
         self.check("tests", target, text, packet)
         self.write("tests", target, text)
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from pydantic import BaseModel
 
@@ -172,40 +172,6 @@ def heads_of(clauses: list[str], arguments: str = "") -> dict[str, str]:
         name = name if name not in heads else f"{name}_{len(heads) + 1}"
         heads[name] = head_of(name, clause, arguments)
     return heads
-
-
-def as_said(function: str, optional: Collection[str]) -> str:
-    """A drawn test whose calls of `run` give no parameter of which its docstring, the scenario, says nothing.
-
-    Args:
-        function: The test.
-        optional: The parameters that need not be given.
-    """
-    try:
-        (node,) = ast.parse(function).body
-    except (SyntaxError, ValueError):
-        return function
-    said = (ast.get_docstring(node) or "").lower() if isinstance(node, ast.FunctionDef) else ""
-    lines = function.splitlines(keepends=True)
-    calls = [item for item in ast.walk(node) if isinstance(item, ast.Call) and ast.unparse(item.func) == "run"]
-    for call in calls if said else []:
-        unsaid = [word for word in call.keywords if word.arg in optional and not speaks_of_it(said, word)]
-        if unsaid and call.lineno == call.end_lineno:
-            call.keywords = [word for word in call.keywords if word not in unsaid]
-            line = lines[call.lineno - 1].encode()
-            new = line[: call.col_offset] + ast.unparse(call).encode() + line[call.end_col_offset :]
-            lines[call.lineno - 1] = new.decode()
-    return "".join(lines)
-
-
-def speaks_of_it(said: str, word: ast.keyword) -> bool:
-    """Whether a text has a word of a parameter's name, or its value."""
-    if any(part in said for part in (word.arg or "").lower().split("_") if len(part) > 2):
-        return True
-    if not isinstance(word.value, ast.Constant):
-        return True
-    value = word.value.value
-    return f"{value:g}" in said if isinstance(value, int | float) else str(value).lower() in said
 
 
 def numbers_left_out(source: str, failed: set[str]) -> list[str]:

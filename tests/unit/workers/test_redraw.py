@@ -1,7 +1,6 @@
 """Tests drawn again one by one: what passed stays to the letter, no name is lost."""
 
 from kfpilot.agent.workers.redraw import (
-    as_said,
     clause_heads,
     clauses_of,
     failed_tests,
@@ -172,14 +171,3 @@ def test_numbers_of_the_scenario_that_a_failed_test_leaves_out_are_told() -> Non
     )
     assert numbers_left_out(source, {"test_a", "test_b"}) == ["test_a: its rows have no 8.25"]
     assert numbers_left_out("def (", {"test_a"}) == numbers_left_out(source, set()) == []
-
-
-def test_a_parameter_of_which_the_scenario_says_nothing_is_not_given() -> None:
-    source = (
-        'def test_a():\n    """Given orders of which none is paid, when the limit is 60."""\n'
-        '    assert run("é", status="open", max_size=3) == run("b", limit=5, least=60.0, other=x)\n'
-    )
-    left = source.replace('run("é", status="open", max_size=3)', "run('é', max_size=3)")
-    assert as_said(source, {"status", "limit", "least", "other"}) == left
-    assert as_said(source, ()) == source
-    assert as_said("def (", {"status"}) == "def ("
