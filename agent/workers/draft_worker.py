@@ -78,7 +78,7 @@ RULES: dict[str, list[str]] = {
 
 COMPILED_RULES = [
     "A pipeline is compiled, not run: look only at what the helpers above give.",
-    'That b waits for a is: assert "a" in tasks["b"]["dependentTasks"].',
+    "A task's `dependentTasks` lists every task that it waits for, so test it with `in`.",
     "Names and values come from the task.",
 ]
 
