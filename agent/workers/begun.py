@@ -13,10 +13,9 @@ from .job import Job
 from .scaffold import components_of
 from .sources import code_sources
 from .tables import columns_of_inputs, columns_wanted
-from .wanted import ARTIFACT, Wanted, text_of
+from .wanted import ARTIFACT, FORMATS, Wanted, text_of
 
-LINES = r"\bJSON[ -]?Lines?\b|\bJSONL\b|\bNDJSON\b"
-FORMS = {"csv": r"\bCSV\b", "lines": LINES}
+FORMS = {"lines": FORMATS[0][0].pattern, "csv": FORMATS[1][0].pattern}
 OTHER = re.compile(r"\bParquet\b|\bpandas\b|\bAvro\b|\bExcel\b|\b(?:gz|zipp?)(?:ed)?\b|\bwithout a header\b", re.I)
 PASSES = re.compile(
     r"\b(?:with|keeps?|and|under|all) (?:all )?(?:of )?(?:its|their|the (?:same|old|original)|their (?:old|own)) "
@@ -94,7 +93,7 @@ def body_start(job: Job, wanted: Wanted) -> str:
     row = "row" if form[0] == "csv" else "record"
     needed = {column for pair in INCOMPLETE.findall(text) for column in pair} & {*columns}
     lines = [COMPLETE.format(row=row, column=column) for column in sorted(needed)] if row == "row" else []
-    key = group_key(text, columns, outputs_of(wanted))
+    key = group_key(text, columns, wanted.outputs)
     times = {*IN_TIME.findall(text)} & {*columns} if key and row == "row" else set()
     lines += [SORTED.format(column=times.pop())] if len(times) == 1 else []
     if PASSES.search(text) and not key and not lines:
@@ -109,11 +108,6 @@ def columns_lost(job: Job, content: str) -> str:
     if used or not PASSES.search(text_of(job)) or not components_of(content):
         return ""
     return "the rows keep their columns: csv.DictWriter(target, fieldnames=reader.fieldnames), writer.writerow(row)"
-
-
-def outputs_of(wanted: Wanted) -> list[str]:
-    """The output artifacts of a component."""
-    return [name for name, way, _ in ARTIFACT.findall(wanted.head) if way == "Output"]
 
 
 def group_key(text: str, columns: list[str], outputs: list[str]) -> str:

@@ -72,6 +72,11 @@ class Wanted(BaseModel):
         """Its input artifacts."""
         return [name for name, way, _ in ARTIFACT.findall(self.head) if way == "Input"]
 
+    @property
+    def outputs(self) -> list[str]:
+        """Its output artifacts."""
+        return [name for name, way, _ in ARTIFACT.findall(self.head) if way == "Output"]
+
 
 def text_of(job: Job) -> str:
     """A task's title and details."""
