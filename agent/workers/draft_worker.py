@@ -36,7 +36,6 @@ from .redraw import (
     numbers_left_out,
     one_function,
     plan_redraw,
-    scenario_heads,
     task_head,
     whole_tests,
 )
@@ -44,6 +43,7 @@ from .refusals import copies, strange_columns, unread_json
 from .shadowed import artifacts_kept
 from .skeleton import components_for, pipelines_for, skeleton, wanted_in
 from .templates import render
+from .told import heads_told
 from .wanted import artifacts_of, text_of
 from .wiring import known_components, wired
 
@@ -274,8 +274,8 @@ class DraftSession:
         task, last = self.job.task, self.last.get(target, "")
         extended = more_tests(self.job, target)
         begun = (extended.head if extended and not extended.tail else start).removesuffix("def test_").rstrip() + "\n"
-        if number == 1 and SCAFFOLD in start and packet.story and packet.story.scenarios:
-            return Redraw(kept=begun, heads=scenario_heads(packet.story))
+        if number == 1 and SCAFFOLD in start and (heads := self.scenarios(target, packet)):
+            return Redraw(kept=begun, heads=heads)
         if number == 1 and pipelines_for(self.job) and "compile" in begun:
             stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
             return Redraw(kept=begun, heads=task_head(task.title, stem))
@@ -302,10 +302,15 @@ class DraftSession:
             return Redraw(kept=kept, heads=heads)
         return None
 
+    def scenarios(self, target: str, packet: Packet) -> dict[str, str]:
+        """A test to draw for each scenario that a file of tests is about."""
+        stories = self.job.feature.spec.stories if self.job.feature.spec else []
+        under = [component.name for component in components_for(self.job, target)]
+        return heads_told(text_of(self.job), stories, packet.story, under)
+
     def asked_for(self, target: str, names: set[str]) -> bool:
         """Whether some of these tests are for a scenario or a part of the task, and none that a whole draft made up."""
-        story = self.packet("tests", 1, "", target).story
-        heads = {*(scenario_heads(story) if story else {}), *clause_heads(self.job.task.title)}
+        heads = {*self.scenarios(target, self.packet("tests", 1, "", target)), *clause_heads(self.job.task.title)}
         stem = Path(target).stem.removeprefix("test_").removesuffix("_test")
         return bool(names & {*heads, *task_head(self.job.task.title, stem)})
 

@@ -198,7 +198,7 @@ def more_tests(job: Job, target: str) -> Extension | None:
         for module, (path, names) in named.items()
         if not set(names) <= bound
     }
-    helper = "" if "run" in bound else helper_for(job, fresh)
+    helper = helper_for(job, fresh, taken="run" in bound)
     if helper:
         imports = [
             *(["import json"] if "json." in helper and "json" not in bound else []),

@@ -10,13 +10,13 @@ import json
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from ...tools import processes
 from ..planner.paths import role_of_path
 from .imports import dsl_imports, missing_imports, own_imports
-from .scaffold import Signature, decorated, gives_rows
+from .scaffold import Signature, decorated, gives_rows, helper_names
 
 
 def mend_python(root: Path, path: str, components: Sequence[Signature] = ()) -> None:
@@ -34,8 +34,9 @@ def mend_python(root: Path, path: str, components: Sequence[Signature] = ()) -> 
     mended = call_python_func(imports_into_components(imported), names)
     if role_of_path(path) == "tests":
         mended = compiled_asserted(lists_sorted(texts_dedented(mended)))
-        if [gives_rows(component) for component in components] == [True]:
-            mended = last_line_ended(mended)
+        called = [helper_names(components, taken) for taken in (False, True)]
+        helpers = {names[item.name] for item in components if gives_rows(item) for names in called}
+        mended = last_line_ended(mended, helpers)
     if mended != text:
         file.write_text(mended, encoding="utf-8")
     ruff = [sys.executable, "-P", "-m", "ruff"]
@@ -144,24 +145,27 @@ def lists_sorted(source: str) -> str:
     return "".join(lines)
 
 
-def last_line_ended(source: str) -> str:
+def last_line_ended(source: str, helpers: Set[str]) -> str:
     """`run(…) == "a,b\\n1,2"` with the last line's end: a table that is written row by row has it, whatever is in it.
 
     Args:
-        source: A test of one component that writes one table; its helper `run` gives the table's text.
+        source: Tests.
+        helpers: Those of their helpers that give the text of the one table that a component writes.
     """
+    if not helpers:
+        return source
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return source
     short: list[tuple[ast.Constant, str]] = []
-    for function in [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name != "run"]:
-        assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign) and is_call(node.value, "run")]
-        given = {ast.unparse(target) for node in assigned for target in node.targets}
+    for function in [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name not in helpers]:
+        assigned = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+        given = {ast.unparse(to) for node in assigned if is_call(node.value, *helpers) for to in node.targets}
         for node in ast.walk(function):
             if not isinstance(node, ast.Compare) or len(node.ops) > 1 or not isinstance(node.ops[0], ast.Eq):
                 continue
-            text, whole = node.comparators[0], is_call(node.left, "run") or ast.unparse(node.left) in given
+            text, whole = node.comparators[0], is_call(node.left, *helpers) or ast.unparse(node.left) in given
             if whole and isinstance(text, ast.Constant) and isinstance(text.value, str):
                 short += [(text, text.value)] if text.value and not text.value.endswith("\n") else []
     lines = source.splitlines(keepends=True)
@@ -205,9 +209,9 @@ def put(lines: list[str], node: ast.expr, value: str | list[str]) -> None:
     lines[node.lineno - 1 : node.end_lineno] = [f"{before}{json.dumps(value, ensure_ascii=False)}{after}"]
 
 
-def is_call(node: ast.expr, name: str) -> bool:
-    """Whether it is a call of that function."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+def is_call(node: ast.expr, *names: str) -> bool:
+    """Whether it is a call of one of these functions."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
 
 
 def call_python_func(source: str, components: frozenset[str]) -> str:

@@ -95,11 +95,17 @@ def head_end(node: ast.FunctionDef) -> int:
     return node.body[0].lineno - 1
 
 
-def scenario_heads(story: Story) -> dict[str, str]:
-    """A test to draw for each acceptance scenario of a story: its name, and its signature with the scenario below."""
+def scenario_heads(story: Story, about: str = "") -> dict[str, str]:
+    """A test to draw for each acceptance scenario of a story: its name, and its signature with the scenario below.
+
+    Args:
+        story: The story.
+        about: The function under test, for the name of the test where the file tests several.
+    """
     heads = {}
+    under = f"{about}_" if about else ""
     for scenario in story.scenarios:
-        name = f"test_{re.sub(r'[^a-z0-9]+', '_', story.key.lower())}_scenario_{scenario.number}"
+        name = f"test_{under}{re.sub(r'[^a-z0-9]+', '_', story.key.lower())}_scenario_{scenario.number}"
         said = " ".join(scenario.text.replace("**", "").split())
         heads[name] = head_of(name, said + ("" if said.endswith(".") else "."), "")
     return heads

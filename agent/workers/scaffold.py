@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 ARTIFACT = re.compile(r"^(?:\w+\.)*(Input|Output)\[(?:\w+\.)*(\w+)\]$")
 LISTED = re.compile(r"^(?:\w+\.)*Input\[(?:\w+\.)*[Ll]ist\[((?:\w+\.)*\w+)\]\]$")
@@ -176,8 +176,8 @@ def find_component(source: str, name: str) -> Signature | None:
     return next((signature for signature in components_of(source) if signature.name == name), None)
 
 
-def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = None) -> str:
-    """A test helper `run` that calls the component in a folder of its own; empty when the signature does not fix it.
+def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = None, called: str = "run") -> str:
+    """A test helper that calls the component in a folder of its own; empty when the signature does not fix it.
 
     Each input artifact is a text, in the order of the signature; a list of artifacts is a list of texts. The helper
     gives what there is of output texts, logged metrics and the returned value: one of them alone, several as a tuple.
@@ -187,6 +187,7 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
     Args:
         signature: The component.
         headers: Input -> columns of the table that it gets, where they are known.
+        called: The name of the helper.
     """
     if not signature.plain or not signature.inputs or not (signature.outputs or signature.returns):
         return ""
@@ -196,7 +197,7 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
         texts = dict.fromkeys(signature.inputs, "records" if signature.lines else "text")
     head = [*texts.values()] + (["**parameters"] if signature.parameters else [])
     lines = [
-        f"def run({', '.join(head)}):",
+        f"def {called}({', '.join(head)}):",
         *told_of(signature, texts, headers or {}),
         "    with TemporaryDirectory() as folder:",
     ]
@@ -220,6 +221,17 @@ def run_helper(signature: Signature, headers: Mapping[str, list[str]] | None = N
     lines.append(f"        {keep}{signature.name}.python_func({', '.join(passed)})")
     lines.append(f"        return {', '.join(gives(signature))}")
     return "\n".join(lines) + "\n"
+
+
+def helper_names(components: Sequence[Signature], taken: bool = False) -> dict[str, str]:
+    """Component under test -> what the helper is called that calls it.
+
+    Args:
+        components: Those that a file tests.
+        taken: Whether the file has a `run` already.
+    """
+    alone = len(components) == 1 and not taken
+    return {component.name: "run" if alone else f"run_{component.name}" for component in components}
 
 
 def gives(signature: Signature) -> list[str]:

@@ -17,13 +17,15 @@ from .job import Job
 from .packet import module_of
 from .pages import functions, page_head
 from .related import names_of, speaks_of
-from .scaffold import Signature, compile_helper, components_of, decorated, find_component, run_helper
+from .scaffold import Signature, compile_helper, components_of, decorated, find_component, helper_names, run_helper
 from .sources import code_sources
 from .tables import headers_for
 from .wanted import KINDS, WIDTH, Wanted, constants, fields_of, home_of, text_of, wanted_functions
 
 INSIDE = re.compile(r"\b(parameters?|defaults?|conditions?|loops?|iterat\w+|sub-?dags?|root|nested)\b", re.I)
 """What a test of a pipeline looks for elsewhere than in its tasks."""
+MOST_HELPERS = 2
+"""Components under test in one file, for which helpers are given: the request has to be short."""
 Subjects = dict[str, tuple[str, list[str]]]
 """Import path -> its file and the names under test."""
 
@@ -177,10 +179,21 @@ def tests_start(job: Job, target: str) -> str:
     return start + (helper + "\n\ndef test_" if helper else "")
 
 
-def helper_for(job: Job, named: Subjects) -> str:
-    """The helper that calls the component under test, when there is exactly one."""
+def helper_for(job: Job, named: Subjects, taken: bool = False) -> str:
+    """The helpers that call the components under test, when there are few of them in one module, and nothing else.
+
+    Args:
+        job: The task.
+        named: What is under test.
+        taken: Whether the test file has a `run` already.
+    """
     found = components_in(job, named)
-    return run_helper(found[0], headers_for(job, found[0])) if len(named) == len(found) == 1 else ""
+    names = [name for _, group in named.values() for name in group]
+    if len(named) != 1 or len(found) != len(names) or len(found) > MOST_HELPERS:
+        return ""
+    called = helper_names(found, taken)
+    helpers = [run_helper(component, headers_for(job, component), called[component.name]) for component in found]
+    return "\n\n".join(helpers) if all(helpers) else ""
 
 
 # What is not used of these is taken out again afterwards.

@@ -146,6 +146,26 @@ def test_a_test_file_goes_on_with_a_new_test(job, tmp_path):
     assert more_tests(one, "tests/test_none.py") is None
 
 
+def test_a_component_of_a_file_that_has_a_helper_gets_one_of_another_name(job, tmp_path):
+    (tmp_path / "jobs/keep.py").write_text(TABLE.replace("load", "keep"))
+    (tmp_path / "daily.py").unlink()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_jobs.py").write_text("from jobs.load import load\n\n\ndef test_old():\n    assert load\n")
+    one = job("Test `keep` in tests/test_jobs.py")
+    assert "\n\n\ndef run(text):\n" in more_tests(one, "tests/test_jobs.py").head
+    (tmp_path / "tests/test_jobs.py").write_text("from jobs.load import load\n\n\ndef run():\n    return load\n")
+    head = more_tests(one, "tests/test_jobs.py").head
+    assert "\n\n\ndef run():\n" in head and "\n\n\ndef run_keep(text):\n" in head
+
+
+TABLE = """from kfp import dsl
+
+
+@dsl.component
+def load(rows: dsl.Input[dsl.Dataset], kept: dsl.Output[dsl.Dataset]):
+    pass
+"""
+
 PAGE = """# Shop
 
 | Pipeline | What |

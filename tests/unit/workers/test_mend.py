@@ -165,9 +165,11 @@ def test_ü():
 def test_the_last_line_of_a_table_that_is_expected_has_its_end():
     whole = ENDINGS.replace('== "a,b\\n1,2" and', '== "a,b\\n1,2\\n" and')
     whole = whole.replace('"""a,b\nü,3"""', '"a,b\\nü,3\\n"').replace('("a,b\\n1,"\n        "2")', '("a,b\\n1,2\\n")')
-    assert last_line_ended(ENDINGS) == whole
-    assert last_line_ended(whole) == whole
-    assert last_line_ended("def (") == "def ("
+    assert last_line_ended(ENDINGS, {"run"}) == whole
+    assert last_line_ended(whole, {"run"}) == whole
+    assert last_line_ended("def (", {"run"}) == "def ("
+    assert last_line_ended(ENDINGS, set()) == ENDINGS
+    assert last_line_ended(ENDINGS.replace("run(", "run_keep("), {"run_keep"}) == whole.replace("run(", "run_keep(")
 
 
 WRITER = """import csv

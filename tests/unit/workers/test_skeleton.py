@@ -49,6 +49,26 @@ def test_a_test_of_a_component_knows_the_columns_that_another_writes_to_its_inpu
     assert "is the header, such as id,kilos." in skeleton.tests_start(job, "tests/test_weigh.py")
 
 
+def test_each_of_two_components_has_a_helper_of_its_own(job_of: Callable[[str], Job]) -> None:
+    job = job_with(job_of, "Tests of `weigh` and `sort` in tests/test_scales.py")
+    takes = "parcels: dsl.Input[dsl.Dataset], {}: dsl.Output[dsl.Dataset]"
+    bodies = [f"@dsl.component\ndef {name}({takes.format(out)}):\n    pass\n" for name, out in SCALES.items()]
+    (job.worktree / "flows/scales.py").write_text("\n\n".join(["from kfp import dsl\n", *bodies]))
+    start = skeleton.tests_start(job, "tests/test_scales.py")
+    assert "from flows.scales import sort, weigh\n" in start and start.endswith("\n\n\ndef test_")
+    assert "def run_weigh(text):" in start and "weigh.python_func(parcels=parcels, heavy=heavy)" in start
+    assert "def run_sort(text):" in start and "sort.python_func(parcels=parcels, order=order)" in start
+
+    job.task = job.task.model_copy(update={"title": "Tests of `weigh`, `sort` and `pack` in tests/test_scales.py"})
+    (job.worktree / "flows/scales.py").write_text(
+        "\n\n".join(["from kfp import dsl\n", *bodies, bodies[0].replace("def weigh", "def pack")])
+    )
+    assert "def run" not in skeleton.tests_start(job, "tests/test_scales.py")
+
+
+SCALES = {"weigh": "heavy", "sort": "order"}
+
+
 def test_the_pipeline_is_the_one_of_the_file_or_the_only_one(job_of: Callable[[str], Job]) -> None:
     job = job_of("T004")
     title = "Check in tests/test_{}.py that the compiler accepts {}"
