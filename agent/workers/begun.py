@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from ..verifier.asked_values import without_docstrings
 from .job import Job
 from .scaffold import components_of
 from .sources import code_sources
@@ -99,15 +98,6 @@ def body_start(job: Job, wanted: Wanted) -> str:
     if PASSES.search(text) and not key and not lines:
         return ""  # The recipe of a filter is better than a beginning: it reads and chooses in one line.
     return "".join([STARTS[form[0]].format(name=name), *lines, GROUPS.format(row=row, key=key) if key else ""])
-
-
-def columns_lost(job: Job, content: str) -> str:
-    """A draft whose rows are to keep their columns and that never uses them; empty where that is not so."""
-    code = without_docstrings(content)
-    used = re.search(r"fieldnames|\b(?:columns|header|keys|copy\w*|to_csv|csv\.reader|json)\b", code)
-    if used or not PASSES.search(text_of(job)) or not components_of(content):
-        return ""
-    return "the rows keep their columns: csv.DictWriter(target, fieldnames=reader.fieldnames), writer.writerow(row)"
 
 
 def group_key(text: str, columns: list[str], outputs: list[str]) -> str:

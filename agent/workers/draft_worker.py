@@ -16,7 +16,6 @@ from ..planner.models import Role
 from ..planner.paths import role_of_path, writable_for
 from ..verifier.models import Fault, HandBack
 from .answers import file_from, is_whole, without_echo
-from .begun import columns_lost
 from .compiled_outline import compiled_outlines
 from .draft_request import SCAFFOLD, columns_read, columns_written, draft_prompt, one_example, opening_of, short
 from .extend import Extension, body_given, going_on, joined, more_tests
@@ -219,8 +218,7 @@ class DraftSession:
         """
         if role == "code":
             why = unread_json(self.job, content)
-            strange = strange_columns(self.job, content) or columns_lost(self.job, content)
-            strange = strange if self.strange < MAX_STRANGE else ""
+            strange = strange_columns(self.job, target, content) if self.strange < MAX_STRANGE else ""
             self.strange += bool(strange)
             why = why or strange
         elif why := copies(self.job, role, target, content, packet):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from ...tools.docs_facts import words_of
 from ..planner.models import Role
 from ..verifier.asked_values import without_docstrings
 from .answers import copied_from, rows_copied
+from .begun import PASSES
 from .job import Job
 from .packet import Packet
 from .redraw import names_of_tests
 from .scaffold import components_of
-from .tables import missing_columns, wrong_columns
+from .skeleton import wanted_in
+from .tables import TOLD, missing_columns, wrong_columns
 from .wanted import SPEAKS_JSON, text_of
+
+NAME = re.compile(r"`([a-z]\w*_\w+)`")
+"""What is hardly a word of the language, but a column, a key or a parameter."""
 
 
 def unread_json(job: Job, content: str) -> str:
@@ -22,9 +29,44 @@ def unread_json(job: Job, content: str) -> str:
     return ""
 
 
-def strange_columns(job: Job, content: str) -> str:
-    """Columns that a component looks up and its inputs do not have, or leaves out and is to write."""
-    return "; ".join([*wrong_columns(job, content), *missing_columns(text_of(job), content)][:2])
+def strange_columns(job: Job, target: str, content: str) -> str:
+    """What is wrong with the columns that a component uses; empty where nothing is.
+
+    It looks up some that its inputs do not have, leaves out some that it is to write or to choose by, or loses them.
+    """
+    found = "; ".join([*wrong_columns(job, content), *missing_columns(text_of(job), content)][:2])
+    return found or columns_lost(job, content) or names_unused(job, target, content)
+
+
+def columns_lost(job: Job, content: str) -> str:
+    """A draft whose rows are to keep their columns and that never uses them; empty where that is not so."""
+    code = without_docstrings(content)
+    used = re.search(r"fieldnames|\b(?:columns|header|keys|copy\w*|to_csv|csv\.reader|json)\b", code)
+    if used or not PASSES.search(text_of(job)) or not components_of(content):
+        return ""
+    return "the rows keep their columns: csv.DictWriter(target, fieldnames=reader.fieldnames), writer.writerow(row)"
+
+
+def names_unused(job: Job, target: str, content: str) -> str:
+    """A name that the task gives and a component never uses, such as the column it is to choose by; else empty.
+
+    Names in an enumeration say nothing: they may be columns that are only handed on.
+
+    Args:
+        job: The task.
+        target: The file.
+        content: The draft of it.
+    """
+    code = without_docstrings(content)
+    for wanted in wanted_in(job, target):
+        if wanted.kind != "component" or f"def {wanted.name}(" not in code:
+            continue
+        text = TOLD.sub("", ". ".join(wanted.said))
+        names = [name for name in NAME.findall(text) if not re.search(rf"\b{name}\b", code)]
+        if names:
+            how = f': row["{names[0]}"]' if "csv" in code else ""
+            return f"the task speaks of `{names[0]}`, and {wanted.name} never uses it{how}"
+    return ""
 
 
 def copies(job: Job, role: Role, target: str, content: str, packet: Packet) -> str:
