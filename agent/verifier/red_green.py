@@ -129,22 +129,27 @@ def changes_later(ctx: GateContext, task: PlannedTask, case: TestCase) -> bool:
 
 
 def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
-    """The names a failing test uses that are not of its own making, and the modules those come from."""
-    if not (ctx.worktree / case.file).is_file():
+    """The names a failing test uses that are not of its own making, and the modules those come from.
+
+    What its fixtures and helpers use, it uses: a pipeline is mostly compiled by a fixture.
+    """
+    trees = [tree for path in [*conftests(case.file), case.file] if (tree := tree_of(ctx, path))]
+    if not trees:
         return set(), set()
-    try:
-        tree = parse(ctx.read(case.file))
-    except (SyntaxError, ValueError):
-        return set(), set()
-    function = case.nodeid.rpartition("::")[2].partition("[")[0]
     names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == function:
-            names |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            names |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-    names -= own_names(tree)
+    new: list[ast.AST] = [
+        node for node in functions_in(trees[-1]) if node.name == case.nodeid.rpartition("::")[2].partition("[")[0]
+    ]
+    new += [node for tree in trees for node in functions_in(tree) if "autouse" in map(str, decorations(node))]
+    seen: list[ast.AST] = []
+    while new:
+        seen += new
+        found = {name for node in new for name in names_in(node)} - names
+        names |= found
+        new = [node for tree in trees for node in defining(tree, found) if node not in seen]
+    names -= {name for tree in trees for name in own_names(tree)}
     modules: set[str] = set()
-    for node in ast.walk(tree):
+    for node in [node for tree in trees for node in ast.walk(tree)]:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 if (alias.asname or alias.name) in names:
@@ -155,7 +160,47 @@ def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
     return names, modules
 
 
-def own_names(tree: ast.Module) -> set[str]:
+def conftests(path: str) -> list[str]:
+    """The files whose fixtures a test file may use, from the repository's root to its folder."""
+    folders = Path(path).parents
+    return [(folder / "conftest.py").as_posix() for folder in reversed(folders)]
+
+
+def tree_of(ctx: GateContext, path: str) -> ast.Module | None:
+    """A Python file of the worktree; None where there is none that parses."""
+    if not (ctx.worktree / path).is_file():
+        return None
+    try:
+        return parse(ctx.read(path))
+    except (SyntaxError, ValueError):
+        return None
+
+
+def functions_in(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions and methods of a module."""
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def decorations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str | None]:
+    """The names of the arguments that a function's decorators get by keyword."""
+    calls = [item for item in node.decorator_list if isinstance(item, ast.Call)]
+    return [word.arg for call in calls for word in call.keywords]
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The names that a piece of code uses: variables, attributes, and of a function what it is given."""
+    found = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    found |= {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    return found | {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+
+
+def defining(tree: ast.Module, names: set[str]) -> list[ast.AST]:
+    """What a test file or a conftest.py gives these names to: fixtures, helpers, values of the module."""
+    values = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and own_names(node) & names]
+    return [*values, *(node for node in functions_in(tree) if node.name in names)]
+
+
+def own_names(tree: ast.AST) -> set[str]:
     """What a test file gives names to itself: fixtures, helpers, arguments and variables."""
     found: set[str] = set()
     for node in ast.walk(tree):

@@ -8,6 +8,7 @@ from .context import GateContext
 from .models import GateResult, TestFirst
 from .red_green import GOOD, greened, overdue, right_reason
 from .static_gates import result
+from .test_files import holds_tests
 
 NO_TESTS = 5
 """pytest's exit code when it collected nothing."""
@@ -61,11 +62,11 @@ def broken_run(run: TestRun) -> list[str]:
 
 
 def own_tests(ctx: GateContext) -> list[str]:
-    """The test files that the task writes or names."""
+    """The files with tests that the task writes or names; fixtures, helpers and data are none."""
     mine = set(ctx.tests)
     if "tests" in (ctx.task.role, *ctx.task.also):
         mine |= {path for path in ctx.task.files if role_of_path(path) == "tests"}
-    return sorted(mine)
+    return sorted(path for path in mine if holds_tests(ctx, path))
 
 
 def new_failures(ctx: GateContext, run: TestRun) -> tuple[list[str], list[TestFirst]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kfpilot.tools import git
 
-from .conftest import GOOD, KEEP, TEST, MakeCheckout, gate
+from .conftest import GOOD, KEEP, TASKS, TEST, MakeCheckout, gate
 
 COMPONENT = '''from kfp import dsl
 
@@ -205,6 +205,49 @@ def test_a_behaviour_that_a_later_task_changes_may_be_awaited(checkout: MakeChec
     assert "unexpected keyword argument 'rate'" in first.why
 
 
+WIRE = """- [ ] T000 [US1] Create the component `weigh` in shop/weigh.py
+- [ ] T001 [US1] Test in tests/test_daily.py that `weigh` is a step of the pipeline
+- [ ] T002 [US1] Add the step `weigh` to the pipeline `daily` in shop/daily.py
+"""
+COMPILED = """import pytest
+import yaml
+from kfp import compiler
+
+from shop.daily import daily
+
+
+def spec_of(folder):
+    compiler.Compiler().compile(daily, str(folder / "daily.yaml"))
+    return yaml.safe_load((folder / "daily.yaml").read_text())
+
+
+@pytest.fixture
+def spec(tmp_path):
+    return spec_of(tmp_path)
+"""
+
+
+@pytest.mark.parametrize("where", ["tests/test_daily.py", "tests/conftest.py"])
+def test_what_a_fixture_compiles_may_be_awaited(checkout: MakeCheckout, where: str) -> None:
+    here = checkout(WIRE, {"shop/daily.py": PIPELINE})
+    test = '\n\ndef test_weigh(spec):\n    assert spec["root"]["dag"]["tasks"]["weigh"]\n'
+    files = {where: COMPILED, "tests/test_daily.py": (COMPILED if "test_" in where else "") + test}
+    verdict = here.judge(files, "tests", later=("T002",))
+    assert verdict.passed, verdict.feedback()
+    (first,) = gate(verdict, "tests").test_first
+    assert first.waits == ["T002"] and "KeyError: 'weigh'" in first.why
+
+
+def test_a_fixture_that_compiles_something_else_is_no_excuse(checkout: MakeCheckout) -> None:
+    here = checkout(WIRE, {"shop/daily.py": PIPELINE, "shop/other.py": PIPELINE.replace("daily", "other")})
+    text = COMPILED.replace("shop.daily import daily", "shop.other import other").replace(
+        "compile(daily", "compile(other"
+    )
+    text += '\n\ndef test_weigh(spec):\n    assert spec["root"]["dag"]["tasks"]["weigh"]\n'
+    verdict = here.judge({"tests/test_daily.py": text}, "tests", later=("T002",))
+    assert not verdict.passed and "KeyError: 'weigh'" in verdict.feedback()
+
+
 def test_a_wrong_test_does_not_hide_behind_a_later_task(checkout: MakeCheckout) -> None:
     done_before = "- [ ] T000 [US1] Create `single(price)` in shop/price.py\n" + CHANGE
     verdict = checkout(done_before).judge({TEST: RATE}, "tests", later=("T002",))
@@ -222,6 +265,55 @@ def test_a_name_of_its_own_is_not_what_a_later_task_brings(checkout: MakeCheckou
     verdict = checkout(tasks).judge({TEST: text}, "tests", later=("T002",))
     assert not verdict.passed
     assert "unexpected keyword argument 'prices'" in verdict.feedback()
+
+
+FIXTURE = "import pytest\n\n\n@pytest.fixture\ndef rows():\n    return [{'price': 1, 'count': 2}]\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tests/__init__.py", ""),
+        ("tests/helpers.py", "ONE = 1\n"),
+        ("tests/conftest.py", FIXTURE),
+        ("tests/a.csv", "1\n"),
+    ],
+)
+def test_what_tests_need_may_come_with_them(checkout: MakeCheckout, path: str, text: str) -> None:
+    here = checkout(TASKS.replace(TEST, f"{TEST} with {path}"), {"shop/keep.py": KEEP})
+    verdict = here.judge({TEST: GOOD, path: text}, "files", "assertions", "tests")
+    assert verdict.passed, verdict.feedback()
+
+
+@pytest.mark.parametrize(
+    ("title", "path", "text"),
+    [
+        ("Create shared fixtures in tests/conftest.py: rows of a shop", "tests/conftest.py", FIXTURE),
+        ("Set up the test environment in tests/conftest.py", "tests/conftest.py", FIXTURE),
+        ("Add a helper for the tests in tests/helpers.py", "tests/helpers.py", "ONE = 1\n"),
+        ("Create sample data in tests/data/orders.csv", "tests/data/orders.csv", "id\n1\n"),
+        ("Create tests/__init__.py", "tests/__init__.py", ""),
+    ],
+)
+def test_a_task_for_what_tests_need_asks_for_no_test(checkout: MakeCheckout, title: str, path: str, text: str) -> None:
+    verdict = checkout(f"- [ ] T001 {title}\n").judge({path: text})
+    assert verdict.passed, verdict.feedback()
+    assert gate(verdict, "assertions").not_verified == [f"{path}: whether it works, before a test uses it"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Add tests of the shop in tests/conftest.py", "Test the shop in tests/conftest.py", "Write tests in tests/unit/"],
+)
+def test_a_task_that_asks_for_tests_is_not_done_with_fixtures(checkout: MakeCheckout, title: str) -> None:
+    verdict = checkout(f"- [ ] T001 {title}\n").judge({"tests/conftest.py": FIXTURE}, "assertions")
+    assert "no test function found" in verdict.feedback()
+
+
+def test_a_test_file_in_which_pytest_finds_nothing_is_refused(checkout: MakeCheckout) -> None:
+    text = GOOD.replace("def test_keep", "def check_keep")
+    verdict = checkout(files={"shop/keep.py": KEEP}).judge({TEST: text}, "tests")
+    assert "pytest collected no test from it" in verdict.feedback()
 
 
 def test_a_skipped_test_beside_a_passing_one_is_told(checkout: MakeCheckout) -> None:
