@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
+from .around import started, subjects
 from .job import Job
 from .project import listing
 from .scaffold import components_of
@@ -36,7 +37,7 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     imports = [path for name in [*task.files, *named] for path in imported(root, name, code)]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
-    result = [(path, whole) for path in named]
+    result = [(path, whole) for path in dict.fromkeys([*([] if brief else subjects(job, role)), *named])]
     if role == "code" and brief:
         result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
@@ -55,6 +56,8 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         result += [(path, True) for path in made(job) if path not in named]
     if role == "tests" and brief:
         result[:0] = [(path, True) for path in waited_for(job)]
+    if role == "infra" and not brief:
+        result[:0] = [(path, True) for path in started(job, code) if length(root / path) <= SIBLING_LINES]
     if role in ("tests", "infra") and not brief:
         result[:0] = [(path, True) for path in beside(root, task, files)]
     if role in ("docs", "infra"):
