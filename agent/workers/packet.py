@@ -214,24 +214,27 @@ def requirements_of(
     spec = feature.spec
     known = [*spec.requirements, *spec.criteria]
     found = [item for item in known if item.id in task.refs]
+    short = len(spec.requirements) <= MOST_UNCITED and sum(len(i.text) for i in spec.requirements) <= UNCITED_CHARS
+    if task.role == "docs" and not task.story and short and not brief:
+        # A page of no story is about the feature, and its rules must not be taken from the code alone.
+        return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
     if not found:
         names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
         found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
         found = [item for item in known if item in found or item.id in around]
         ids = {item.id for item in known}
         cited = any(ids & set(other.refs) for other in feature.tasks.tasks)
-        short = len(spec.requirements) <= MOST_UNCITED and sum(len(i.text) for i in spec.requirements) <= UNCITED_CHARS
         if short and not cited and not brief:
             return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
     return [f"{item.id}: {item.text}" for item in found[:8]]
 
 
 def edge_cases_of(feature: Feature, role: Role, text: str) -> list[str]:
-    """The edge cases of the feature, for those who write behaviour or its tests.
+    """The edge cases of the feature, for those who write behaviour, its tests or what users read.
 
     Of more than a few those that share words with the task, unless it speaks of edge cases.
     """
-    notes = [note.text for note in feature.spec.edge_cases] if feature.spec and role in ("code", "tests") else []
+    notes = [note.text for note in feature.spec.edge_cases] if feature.spec and role != "infra" else []
     if len(notes) > FEW_EDGES and not re.search(r"\bedge cases?\b", text, re.I):
         notes = near_to(text, notes, 2)
     return notes[:MOST_EDGES]

@@ -15,6 +15,12 @@ from .scaffold import components_of
 from .wanted import wanted_functions
 
 SIBLING_LINES = 80
+OPERATED = re.compile(
+    r"\b(?:ci|workflows?|deploy\w*|schedul\w*|cron\w*|manifests?|config\w*|docker\w*|install\w*|set-?up|secrets?|runbook"
+    r"|operat\w+|monitor\w*|alerts?|environment|nightly|release\w*)\b",
+    re.I,
+)
+"""A page about how the feature is run, and not only about what it does."""
 ARTIFACTS = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[")
 
 
@@ -53,7 +59,9 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         tests = [path for path in files if role_of_path(path) == "tests" and path.endswith(".py")]
         result[2:2] = [(path, True) for path in how_tested(job, tests, brief)]
     if told:
-        result += [(path, True) for path in made(job) if path not in named]
+        own = [path for path in made(job) if path not in named]
+        result += [(path, True) for path in own]
+        result += [(other, False) for path in own for other in imported(root, path, code) if other not in own]
     if role == "tests" and brief:
         result[:0] = [(path, True) for path in waited_for(job)]
     if role == "infra" and not brief:
@@ -126,13 +134,14 @@ def beside(root: Path, task: PlannedTask, files: list[str]) -> list[str]:
 
 
 def made(job: Job) -> list[str]:
-    """Code and configuration that the feature's tasks name, what is called as the page first, then code."""
+    """Code that the feature's tasks name, and configuration where the page is about it; what is called as it first."""
     root, feature = job.worktree, job.feature
     found = dict.fromkeys(path for task in feature.tasks.tasks for path in task.files if (root / path).is_file())
     pages = {plain(path) for path in job.task.files}
     ranks = {"code": 0, "infra": 1}
-    subjects = [path for path in found if role_of_path(path) in ranks and Path(path).name != "__init__.py"]
-    return sorted(subjects, key=lambda path: (plain(path) not in pages, ranks[role_of_path(path)]))
+    wanted = {"code", "infra"} if OPERATED.search(job.task.title) else {"code"}
+    about = [path for path in found if role_of_path(path) in wanted and Path(path).name != "__init__.py"]
+    return sorted(about, key=lambda path: (plain(path) not in pages, ranks[role_of_path(path)]))
 
 
 def plain(path: str) -> str:
