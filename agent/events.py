@@ -168,6 +168,9 @@ class RunFinished(Base):
     message: str = ""
 
 
+NOT_LANDED = "not-landed"
+"""The code of the notice that work which was to land did not."""
+
 Event = Annotated[
     RunStarted
     | BudgetsSet

@@ -47,8 +47,8 @@ def fast_forward(repo: Repo, branch_from: str) -> str:
         done = attempt(root, "merge", "--ff-only", "--quiet", target)
         if done.returncode:
             raise ToolFailure(
-                f"{here} could not be brought forward to {branch_from}: {reason(done)} "
-                f"Commit or stash your changes, then run: git merge --ff-only {branch_from}"
+                f"{here} could not be brought forward to {branch_from}. {said(reason(done))} "
+                f"Commit, stash or move your changes, then run: git merge --ff-only {branch_from}"
             )
     except BaseException:
         for path, data in aside.items():
@@ -56,6 +56,12 @@ def fast_forward(repo: Repo, branch_from: str) -> str:
             (root / path).write_bytes(data)
         raise
     return target
+
+
+def said(text: str) -> str:
+    """git's words as sentences of their own, without the last that only says that it gave up."""
+    kept = text.removesuffix("Aborting").rstrip().replace(" Please ", ". Please ")
+    return kept if kept.endswith((".", "!")) else f"{kept}."
 
 
 def in_the_way(root: Path, target: str) -> list[str]:

@@ -228,7 +228,9 @@ def summary(job: Background, teller: Translator) -> str:
     lines = [f"**{done} of {plural(tasks, 'task')} verified**, on branch `{report.branch}`."]
     if report.message and report.state != "verified":
         lines.append(f"The run was {'stopped' if report.state == 'interrupted' else 'ended'}: {bare(report.message)}.")
-    if done and not report.landed:
+    if report.not_landed:
+        lines.append(f"**It did not land:** {bare(report.not_landed)}")
+    elif done and not report.landed:
         lines.append(f"Your files are as they were. Take the work over: `{merge_command(report)}`")
     elif not done:
         lines.append("Your files are as they were.")

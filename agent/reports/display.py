@@ -155,7 +155,7 @@ class PlainDisplay(Display):
             case Notice():
                 code = f"{event.code}: " if event.code else ""
                 level = "" if event.level == "info" else f"{event.level}: "
-                return [level + code + one_line(event.message, 400)]
+                return [level + code + one_line(event.message, 2000)]
             case FinalCheck():
                 verdict = "passed" if event.passed else "FAILED"
                 head = f"final check {verdict}: {say_counts(event.counts)}{_coverage(event.coverage)}"

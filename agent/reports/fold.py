@@ -10,6 +10,7 @@ from typing import Any
 from ..acceptance.models import Row
 from ..acceptance.review import Review, apply_review
 from ..events import (
+    NOT_LANDED,
     AcceptanceReady,
     AttemptFinished,
     AttemptStarted,
@@ -31,6 +32,9 @@ from ..events import (
 from ..planner.models import ExecutionPlan, PlannedTask
 from ..verifier.models import Fault, GateResult
 from .models import TaskReport, Usage
+
+OF_A_SESSION = ("stopping", NOT_LANDED)
+"""Codes of notices that say nothing any more when the run goes on."""
 
 
 class RunFold:
@@ -139,6 +143,7 @@ class RunFold:
         self.sessions += 1
         # What an earlier session found at its end does not hold for work that comes now.
         self.finish = self.final = self.review = None
+        self.notices = [notice for notice in self.notices if notice.code not in OF_A_SESSION]
         self.acceptance = []
 
     def _plan_ready(self, plan: ExecutionPlan) -> None:

@@ -213,13 +213,17 @@ def print_summary(report: Report, console: Console, *, report_file: Path | None 
             console.print(Text(bare(f"  {found.file}:{found.line} {found.what}"), style="yellow"), soft_wrap=True)
     console.print(Text(bare(report.readiness.text), style=colour))
     for label, text in _next_steps(report, report_file):
-        console.print(Text(f"{label:<8}", style="bold"), Text(text), soft_wrap=True)
+        console.print(
+            Text(f"{label:<8}", style="bold yellow" if label == "Not landed" else "bold"), Text(text), soft_wrap=True
+        )
 
 
 def _next_steps(report: Report, report_file: Path | None) -> list[tuple[str, str]]:
     steps: list[tuple[str, str]] = []
     if report.landed:
         steps.append(("Landed", f"{report.branch} is in the branch you are on"))
+    elif report.not_landed:
+        steps.append(("Not landed", bare(" ".join(report.not_landed.split()))))
     elif report.verified and report.branch:
         steps.append(("Merge", merge_command(report)))
     if report.state in ("unfinished", "interrupted", "budget", "error") and report.feature:

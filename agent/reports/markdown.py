@@ -51,6 +51,10 @@ kfpilot run {{ r.feature | quote }} --resume
 The branch was fast-forwarded into the branch you were on.
 
 {% elif done_any %}\
+{% if r.not_landed %}\
+**It did not land**, as was asked for: {{ r.not_landed | plain }}
+
+{% endif %}\
 Look at the commits and take them over, from the branch the run started on:
 
 ```sh

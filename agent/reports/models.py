@@ -137,6 +137,7 @@ class Report(Model):
     base: str = ""
     head: str | None = None
     landed: bool = False
+    not_landed: str = Field(default="", description="It was to land and did not: why, and how to mend it")
     carried: bool = Field(default=False, description="Documents that were not committed went along on the branch")
     model: str = ""
     worker: str = ""

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ..acceptance.models import say
 from ..errors import UserError
-from ..events import read_journal
+from ..events import NOT_LANDED, read_journal
 from .fold import RunFold
 from .models import BudgetLine, Issue, IssueKind, Left, Readiness, Report, TaskReport, Usage
 from .models import TestFigures as Figures
@@ -18,6 +18,8 @@ from .words import one_line, plural, say_counts
 
 NEARLY = 0.8
 MOST_DOUBTS = 12
+MOST_TOLD = 2000
+"""Characters of a notice; the longest ones hold what git said."""
 
 
 def summarise(journal: Path) -> Report:
@@ -84,6 +86,8 @@ def report_of(fold: RunFold, run: str = "") -> Report:
         report.state, report.exit_code, report.message = finish.outcome, finish.exit_code, finish.message
         report.head, report.landed = finish.head, finish.landed
         report.branch = finish.branch or report.branch
+        told = [notice.message for notice in fold.notices if notice.code == NOT_LANDED]
+        report.not_landed = told[-1] if told and not report.landed else ""
         if not fold.seconds:
             report.seconds = finish.seconds
     report.tasks = [_task(fold, task) for task in fold.tasks.values()]
@@ -181,7 +185,8 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
             seen.add(notice.message)
             kind: IssueKind = "error" if notice.level == "error" else "warning"
             code = f"{notice.code}: " if notice.code else ""
-            yield Issue(kind=kind, text=code + one_line(notice.message))
+            # Whole: at the end of a notice stands how to mend what it tells.
+            yield Issue(kind=kind, text=code + one_line(notice.message, MOST_TOLD))
 
 
 def _gate_warnings(report: Report) -> Iterator[Issue]:

@@ -41,6 +41,7 @@ from ..workers.tool_worker import ToolWorker
 from .books import guard_of, open_ledger
 from .checkout import peculiarities, require_quiet
 from .clean_record import write_clean
+from .handing_over import land, land_earlier
 from .leftovers import clear_leftovers
 from .locks import one_run
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
@@ -109,7 +110,7 @@ def implement(
         outer: Budgets that are not the run's own, such as a night's.
 
     Returns:
-        The exit code: 0 every selected task verified, 1 some not.
+        The exit code: 0 every selected task verified, 1 some not, or the work was to land and did not.
 
     Raises:
         KfpilotError: With its exit code; whatever was verified until then is on the branch.
@@ -183,6 +184,8 @@ def drive(
     plan = saved or plan_of(place)
     if not plan.tasks and not resume:
         shutil.rmtree(place.record, ignore_errors=True)
+        if place.request.land:
+            land_earlier(repo, place.branch)
         raise NothingToDo(place.feature, plan)
     outcome: Literal["verified", "partly", "budget", "interrupted", "error"] = "error"
     code, message, landed = 1, "", False
@@ -256,6 +259,7 @@ def drive(
             outcome, code = ("verified", EXIT_OK) if good else ("partly", EXIT_NOT_VERIFIED)
             if place.request.land:
                 landed = land(run)
+                code = code if landed else EXIT_NOT_VERIFIED
             if ledger.stopped and not good:
                 outcome, code = "budget", BudgetExceeded.exit_code
                 message = "; ".join(ledger.stopped.values())
@@ -382,13 +386,3 @@ def final_passed(place: Place) -> bool:
     """Whether the last final check of the journal passed."""
     checks = [event for event in read_journal(place.record / "journal.jsonl") if isinstance(event, FinalCheck)]
     return bool(checks) and checks[-1].passed
-
-
-def land(run: Run) -> bool:
-    """Fast-forward the user's branch to the run's; when that cannot be, say so and leave both as they are."""
-    try:
-        git.fast_forward(run.repo, run.place.branch)
-    except ToolFailure as error:
-        run.emit(Notice(level="warning", code="not-landed", message=str(error)))
-        return False
-    return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,12 +17,14 @@ from kfpilot.agent.cli.app import main
 from kfpilot.agent.cli.land import land_command
 from kfpilot.agent.errors import UserError
 from kfpilot.agent.events import TaskFinished
+from kfpilot.agent.reports.live import print_summary
 from kfpilot.agent.reports.markdown import render
 from kfpilot.agent.reports.summarise import summarise
 from kfpilot.agent.workflow import driver
 from kfpilot.agent.workflow.locks import one_run
 from kfpilot.agent.workflow.undo import undo
 from kfpilot.tools import git as tools_git
+from rich.console import Console
 
 from .conftest import FIRST, ONE, SECOND, MakeRuns, Runs, works
 
@@ -42,9 +46,28 @@ def test_untracked_files_in_the_way_of_landing(scripted_runs: MakeRuns) -> None:
     runs = scripted_runs(ONE)
     (runs.root / "docs").mkdir()
     (runs.root / "docs/first.md").write_text("mine\n")
-    works(runs, land=True)
-    assert (runs.root / "docs/first.md").read_text() == "mine\n"
-    assert "docs/first.md" in runs.notices()["not-landed"]
+    before = runs.checkout()
+    assert runs.run(FIRST, land=True) == 1
+    assert runs.checkout() == before and runs.ticks() == "x"
+    told = runs.notices()["not-landed"]
+    mend = "Commit, stash or move your changes, then run: git merge --ff-only kfpilot/001-prices"
+    assert re.search(r"docs/first\.md\. Please move or remove them before you merge\. " + re.escape(mend), told)
+    report = summarise(next(runs.root.glob(".kfpilot/runs/*/journal.jsonl")))
+    assert report.exit_code == 1 and report.not_landed == told
+    page = render(report)
+    assert "**It did not land**" in page and page.count(mend) == 2
+    console = Console(file=io.StringIO(), width=80)
+    print_summary(report, console)
+    assert f"Not landed {told}" in console.file.getvalue()
+
+    # Nothing is left to do, and the work has not landed yet.
+    with pytest.raises(UserError, match=r"docs/first\.md"):
+        runs.run(land=True)
+    (runs.root / "docs/first.md").unlink()
+    for _ in range(2):
+        with pytest.raises(driver.NothingToDo):
+            runs.run(land=True)
+        assert runs.git("rev-parse", "main") == runs.git("rev-parse", runs.branch)
 
 
 @pytest.mark.parametrize("how", ["with the run", "later"])
@@ -78,7 +101,8 @@ def test_there_is_nothing_to_land_before_a_run(scripted_runs: MakeRuns) -> None:
 def test_a_detached_head(scripted_runs: MakeRuns) -> None:
     runs = scripted_runs(ONE)
     runs.git("switch", "-q", "--detach")
-    works(runs, land=True)
+    assert runs.run(FIRST, land=True) == 1
+    assert runs.ticks() == "x" and not (runs.root / "docs/first.md").exists()
     assert "No branch is checked out" in runs.notices()["not-landed"]
 
 

@@ -105,7 +105,7 @@ def test_land_leaves_both_branches_when_it_cannot_be(world: MakeWorld) -> None:
     (here.root / "docs").mkdir()
     (here.root / PAGE[0]).write_text("mine\n")
     before = snapshot(here.root)
-    assert here.run(write(PAGE), tasks=["T003"], land=True) == 0
+    assert here.run(write(PAGE), tasks=["T003"], land=True) == 1
     after = snapshot(here.root)
     assert after["files"] == before["files"] and after["main"] == before["main"]
     assert not here.journal()[-1].landed
