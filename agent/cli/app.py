@@ -29,7 +29,8 @@ app = typer.Typer(
     name="kfpilot",
     help="Carries out spec.md, plan.md and tasks.md of a Kubeflow Pipelines feature, and ticks only what it saw pass.",
     epilog="Exit codes: 0 all verified, 1 some not or not landed, 2 bad input, 3 budget, 4 no usable model, 130 "
-    "interrupted. Examples, in the order of a first day:  kfpilot doctor   ·   kfpilot plan 001 --no-llm   ·   kfpilot run 001",
+    "interrupted. "
+    "Examples, in the order of a first day:  kfpilot doctor   ·   kfpilot plan 001 --no-llm   ·   kfpilot run 001",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,

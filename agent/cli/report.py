@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, UserError
 from ..reports.find import find_run
+from ..reports.standing import as_it_stands
 from ..reports.status import RunStatus, Status
 from ..reports.summarise import summarise
 from ..reports.words import OUTCOMES, Form, bare, one_line, plural
@@ -18,10 +19,12 @@ from ..reports.write import in_form, write_whole
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..reports.models import Report
+
 
 UNFINISHED = {
     None: "not finished: it is running now, or was killed",
-    True: "working in the background",
+    True: "working now",
     False: "not finished: its process has ended",
 }
 """What is said of a run that has not come to its end, by what is known of its process."""
@@ -47,7 +50,8 @@ def report_command(
     Raises:
         UserError: There is no such run, or the file cannot be written.
     """
-    text = in_form(summarise(find_run(root, run).journal), form)
+    report = summarise(find_run(root, run).journal)
+    text = in_form(as_it_stands(root, report, worker_on(root, report)), form)
     if out is not None:
         try:
             write_whole(out, text)
@@ -63,6 +67,15 @@ def report_command(
     else:
         console.file.write(text)
     return EXIT_OK
+
+
+def worker_on(root: Path, report: Report) -> int | None:
+    """The process that works on a run now."""
+    from ..workflow.locks import worker_of
+
+    worker = worker_of(root) if report.state == "unfinished" else None
+    mine = worker and worker.what == report.feature and (report.last_event or 0) >= worker.since
+    return worker.pid if worker and mine else None
 
 
 def status_command(root: Path, console: Console, *, as_json: bool = False) -> int:
@@ -111,6 +124,10 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
         yield f"  run {run.id}: its journal cannot be read"
         return
     outcome = UNFINISHED[run.working] if run.outcome == "unfinished" else OUTCOMES[run.outcome]
+    if run.working and run.background:
+        outcome = "working in the background"
+    if run.working and run.pid:
+        outcome += f" (process {run.pid})"
     if run.message:
         outcome += f" ({bare(one_line(run.message))})"
     yield f"  run {run.id} ({when}): {outcome}; {run.verified} of {run.tasks} verified"
@@ -121,5 +138,5 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
         yield f"    merge:  {run.merge}"
     if run.taken_back:
         yield f"    taken back since: {', '.join(run.taken_back[:10])}"
-    if run.resume and not run.working:
+    if run.resume:
         yield f"    go on:  {run.resume}"

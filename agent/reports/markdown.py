@@ -39,7 +39,10 @@ TEMPLATE = """\
 
 {{ r.readiness.text | plain }}
 
-{% if r.state in ("unfinished", "interrupted", "budget", "error") and r.feature %}\
+{% if r.working %}\
+The run works now: process {{ r.working }}. This is what it has done so far.
+
+{% elif r.state in ("unfinished", "interrupted", "budget", "error") and r.feature %}\
 Go on with the run:
 
 ```sh
@@ -48,7 +51,7 @@ kfpilot run {{ r.feature | quote }} --resume
 
 {% endif %}\
 {% if r.landed %}\
-The branch was fast-forwarded into the branch you were on.
+Its work has landed: the branch was fast-forwarded or merged into one of yours.
 
 {% elif done_any %}\
 {% if r.not_landed %}\
@@ -70,7 +73,8 @@ git log --reverse --stat {{ (r.base[:10] ~ ".." ~ r.branch) | quote }}
 |---|---|---|--:|---|---|
 {% for t in r.tasks %}\
 | **{{ t.id | cell }}** {{ t.title | cell }}{% if t.story %} [{{ t.story }}]{% endif %} | {{ t.role }} | \
-{{ t.state | state }} | {{ t.attempts }}{% if t.of %} (of {{ t.of }}){% endif %} | \
+{{ "↩️ taken back since" if t.id in r.taken_back else t.state | state }} | \
+{{ t.attempts }}{% if t.of %} (of {{ t.of }}){% endif %} | \
 {{ (t.files or t.named_files) | files }} | {% if t.commit %}`{{ t.commit[:10] }}`{% else %}–{% endif %} |
 {% endfor %}\
 {% else %}\
@@ -269,7 +273,7 @@ def render(report: Report) -> str:
     verified = len(report.verified)
     return _template().render(
         r=report,
-        outcome=OUTCOMES[report.state],
+        outcome=outcome_of(report),
         done=verified,
         total=plural(len(report.tasks), "task"),
         done_any=verified > 0 and bool(report.branch),
@@ -279,6 +283,14 @@ def render(report: Report) -> str:
         said=say(report.acceptance),
         reviewed=say_review(report.review) if report.review else "",
     )
+
+
+def outcome_of(report: Report) -> str:
+    """How the run ended, and what has become of it."""
+    if report.working:
+        return "works now"
+    gone = f", taken back since: {', '.join(report.taken_back)}" if report.taken_back else ""
+    return OUTCOMES[report.state] + gone
 
 
 def written_first(report: Report) -> list[dict[str, str]]:

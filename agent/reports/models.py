@@ -138,6 +138,8 @@ class Report(Model):
     head: str | None = None
     landed: bool = False
     not_landed: str = Field(default="", description="It was to land and did not: why, and how to mend it")
+    taken_back: list[str] = Field(default=[], description="Taken back since; only in what `kfpilot report` prints")
+    working: int | None = Field(default=None, description="The process that works on it while `kfpilot report` prints")
     carried: bool = Field(default=False, description="Documents that were not committed went along on the branch")
     model: str = ""
     worker: str = ""
@@ -152,6 +154,7 @@ class Report(Model):
     plan_source: str = "documents"
     tasks: list[TaskReport] = []
     left_out: list[Left] = []
+    warnings: int = Field(default=0, description="Warnings about the documents that the plan carries")
     usage: Usage = Field(default_factory=Usage, description="All model calls, those for no task included")
     attempts: int = Field(default=0, description="Attempts begun, all tasks and sessions together")
     budgets: list[BudgetLine] = Field(default=[], description="The run's, and of the tasks those that are nearly used")

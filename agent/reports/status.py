@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..errors import ToolFailure, UserError
+from ..errors import UserError
 from .find import RunInfo, list_runs
-from .history import task_history
 from .models import Report
+from .standing import standing_of
 from .summarise import summarise
 from .words import merge_command, one_line
+
+if TYPE_CHECKING:
+    from ..documents.models import Task
 
 
 class RunStatus(BaseModel):
@@ -23,6 +27,8 @@ class RunStatus(BaseModel):
     id: str
     outcome: str
     working: bool | None = Field(default=None, description="Whether its process runs; None when that is not known")
+    background: bool = Field(default=False, description="Its process was started with --detach, or by an editor")
+    pid: int | None = Field(default=None, description="The process that works on it now")
     message: str = ""
     started: float | None = None
     active: float
@@ -30,7 +36,7 @@ class RunStatus(BaseModel):
     landed: bool = False
     verified: int = 0
     tasks: int = 0
-    unmerged: list[str] = Field(default=[], description="Verified on the run's branch, open in the checkout's tasks.md")
+    unmerged: list[str] = Field(default=[], description="Verified on its branch, by any run, and not here")
     merge: str = Field(default="", description="The command that takes them over")
     taken_back: list[str] = Field(default=[], description="Verified in the run, and taken back since")
     not_verified: list[str] = []
@@ -74,7 +80,7 @@ def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus
 
     where = directory.relative_to(root).as_posix() if directory.is_relative_to(root) else str(directory)
     status = FeatureStatus(feature=directory.name, directory=where)
-    open_tasks: set[str] | None = None
+    tasks: list[Task] | None = None
     try:
         feature = load_feature(directory, root)
     except UserError as error:
@@ -83,12 +89,12 @@ def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus
         states = [task.state for task in feature.tasks.tasks]
         status.done, status.deferred = states.count("done"), states.count("deferred")
         status.open = len(states) - status.done - status.deferred
-        open_tasks = {task.key for task in feature.tasks.tasks if task.state != "done"}
-    status.run = _run(root, info, open_tasks) if info else None
+        tasks = feature.tasks.tasks
+    status.run = _run(root, info, tasks) if info else None
     return status
 
 
-def _run(root: Path, info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
+def _run(root: Path, info: RunInfo, tasks: list[Task] | None) -> RunStatus:
     status = RunStatus(
         id=info.id, outcome=info.outcome, started=info.started or None, active=info.active, branch=info.branch
     )
@@ -99,31 +105,17 @@ def _run(root: Path, info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
     verified = [task.id for task in report.verified]
     status.verified, status.tasks, status.landed = len(verified), len(report.tasks), report.landed
     status.not_verified = [task.id for task in report.open]
-    unmerged = [key for key in verified if open_tasks is None or key in open_tasks]
-    status.taken_back = _taken_back(root, report) if unmerged else []
-    status.unmerged = [key for key in unmerged if key not in status.taken_back]
-    status.merge = merge_command(report) if status.unmerged and not report.landed else ""
+    found = standing_of(root, report)
+    if found:
+        status.landed, status.taken_back = found.landed, found.taken_back
+    here = found.unmerged if found else verified if not report.landed else []
+    # Ticked and not in HEAD: squashed or rebased, so its commits are other ones.
+    status.unmerged = [key for key in here if tasks is None] + [
+        task.key for task in tasks or [] if task.key in here and task.state != "done"
+    ]
+    status.merge = merge_command(report) if status.unmerged else ""
     status.resume = _resume(report)
     return status
-
-
-def _taken_back(root: Path, report: Report) -> list[str]:
-    """The tasks of a run whose commits were taken back, on its branch or where the user is."""
-    from git import GitCommandError
-
-    from ...tools import git
-
-    undone: set[str] = set()
-    try:
-        repo = git.open_repo(root)
-        # A branch that is gone says nothing.
-        tips = [tip for tip in (git.branch_head(repo, report.branch), "HEAD") if tip]
-        for tip in tips:
-            _, gone = task_history(repo, f"{report.base}..{tip}" if report.base else tip)
-            undone.update(item.commit for item in gone)
-    except (ToolFailure, GitCommandError):
-        return []
-    return [task.id for task in report.verified if task.commit in undone]
 
 
 def _resume(report: Report) -> str | None:

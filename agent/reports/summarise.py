@@ -94,14 +94,14 @@ def report_of(fold: RunFold, run: str = "") -> Report:
     if report.head is None:
         report.head = next((task.commit for task in reversed(report.tasks) if task.commit), None)
     if fold.plan:
-        report.plan_source = fold.plan.source
+        report.plan_source, report.warnings = fold.plan.source, len(fold.plan.warnings)
         # A resumed run's plan leaves out what an earlier session has done: that is not left out of the run.
         report.left_out = [Left(id=s.id, why=s.why) for s in fold.plan.skipped if s.id not in fold.tasks]
     report.attempts, report.budgets = fold.attempts, _budgets(fold, report)
     report.tests = _figures(fold)
     report.acceptance, report.review = fold.acceptance, fold.review
     report.issues = list(_issues(fold, report))
-    report.readiness = readiness(report, warnings=len(fold.plan.warnings) if fold.plan else 0)
+    report.readiness = readiness(report)
     return report
 
 
@@ -247,7 +247,7 @@ def _not_verified(report: Report) -> dict[str, list[str]]:
     return found
 
 
-def readiness(report: Report, warnings: int = 0) -> Readiness:
+def readiness(report: Report) -> Readiness:
     """Whether what the run made can be deployed, in one paragraph with its reasons.
 
     "Ready" needs: the run came to its end, there is at least one task, every selected task is verified, and the final
@@ -255,7 +255,6 @@ def readiness(report: Report, warnings: int = 0) -> Readiness:
 
     Args:
         report: The report, complete but for this part.
-        warnings: How many warnings about the documents the plan carries.
     """
     against = list(_against(report))
     unseen = list(_not_verified(report))
@@ -275,8 +274,10 @@ def readiness(report: Report, warnings: int = 0) -> Readiness:
             f"{plural(len(report.left_out), 'task')} of tasks.md {'was' if len(report.left_out) == 1 else 'were'} "
             "not part of this run; nothing is said about them."
         )
-    if warnings:
-        parts.append(f"The plan carries {plural(warnings, 'warning')} about the documents, see the known issues.")
+    if report.warnings:
+        parts.append(
+            f"The plan carries {plural(report.warnings, 'warning')} about the documents, see the known issues."
+        )
     if report.acceptance:
         parts.append(f"Acceptance: {say(report.acceptance)}.")
     if unseen:
@@ -288,8 +289,10 @@ def readiness(report: Report, warnings: int = 0) -> Readiness:
 
 
 def _against(report: Report) -> Iterator[str]:
+    if report.taken_back:
+        yield f"taken back since: {_some(report.taken_back)}"
     if report.state == "unfinished":
-        yield "the run has not finished"
+        yield "the run works now" if report.working else "the run has not finished"
     elif report.state != "verified" and report.state != "partly":
         told = {
             "budget": "a budget ended the run",

@@ -22,6 +22,7 @@ from ..reports.status import RunStatus, Status, status_of
 from ..reports.write import write_whole
 from ..settings import load_settings
 from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
+from .locks import Holder, worker_of
 from .place import RECORDS, Request, new_run_id, records
 from .stopping import SIGNALS
 
@@ -196,17 +197,35 @@ def full_status(root: Path) -> Status:
             continue
         job, run = jobs[feature.feature], feature.run
         if run is not None and run.id == job.run:
+            run.background = run.outcome == "unfinished" and job.working
             run.working = job.working if run.outcome == "unfinished" else None
         elif (run is None or run.active < job.started) and (job.working or job.exit_code):
             feature.run = RunStatus(
                 id=job.run,
                 outcome="unfinished" if job.working else "error",
                 working=job.working,
+                background=job.working,
                 message=job.message,
                 started=job.started,
                 active=job.started,
+                pid=job.pid if job.working and job.pid else None,
             )
+    worker = worker_of(root)
+    for feature in status.features:
+        if feature.run is not None and feature.run.outcome == "unfinished":
+            tell_worker(feature.run, worker if worker and worker.what == feature.feature else None)
     return status
+
+
+def tell_worker(run: RunStatus, worker: Holder | None) -> None:
+    """Say whether a process works on a run that has not come to its end: it holds the lock as long as it lives."""
+    if run.working is None:
+        # With an older sign of life the process may be at the very beginning of another run of the feature.
+        run.working = (run.active >= worker.since or None) if worker else False
+    if worker:
+        run.pid = worker.pid
+    if worker or run.working:
+        run.resume = None
 
 
 def cancel(root: Path, run: str | None = None) -> Background:
@@ -225,11 +244,18 @@ def cancel(root: Path, run: str | None = None) -> Background:
             time.sleep(STEP)
             detached.stop(job.pid, str(job.file), again=True)
             return job
+    worker = worker_of(root)
+    if worker:
+        raise UserError(
+            f"no run is working in the background, but process {worker.pid} on {worker.host} works on {worker.what}",
+            where=root,
+            mend=f"End it with Ctrl-C where it runs, or with: kill -INT {worker.pid}",
+        )
     which = f"run {run} is" if run else "no run is"
     raise UserError(
         f"{which} {'not ' if run else ''}working in the background",
         where=root,
-        mend="See `kfpilot status`. A run in a terminal ends with Ctrl-C there.",
+        mend="See `kfpilot status`: no process works here now.",
     )
 
 

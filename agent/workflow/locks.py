@@ -94,6 +94,12 @@ def holder(root: Path) -> Holder | None:
         return None
 
 
+def worker_of(root: Path) -> Holder | None:
+    """Who holds the lock now; None when it is free."""
+    found = holder(root)
+    return found if found and is_held(root) else None
+
+
 def said_of(found: Holder | None) -> str:
     """`: process 4711 on host since 2026-11-25 03:15`."""
     if found is None:
