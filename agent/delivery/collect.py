@@ -6,6 +6,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,17 @@ from ...tools.kfp_versions import kfp_files
 from ...tools.redact import redact
 from ..errors import UserError
 from ..planner.paths import role_of_path
-from ..reports.find import RunInfo
-from ..reports.history import task_history
-from ..reports.models import Report
-from ..reports.summarise import summarise
+from ..reports.find import JOURNAL, RunInfo, runs_folder
+from ..reports.history import TaskCommit, task_history
+from ..reports.models import Report, TaskReport
+from ..reports.standing import as_it_stands
+from ..reports.summarise import gate_warnings, readiness, summarise
 from ..reports.words import one_line
 from ..settings import Settings
 from ..verifier.bench import Bench
 from ..verifier.compiled import checked_out, compile_in, compiled_at
+from ..verifier.models import Verdict
+from ..workflow.landing import evidence_file
 from .compiled_facts import parameters, platform, steps
 from .models import DeliveredTask, Delivery, Package
 
@@ -57,16 +61,18 @@ def collect(
         UserError: The run has not ended, has verified nothing, or its commits are gone.
         ToolFailure: kfp is missing in the project's interpreter.
     """
-    report = summarise(run.journal)
+    report = as_it_stands(git.root_of(repo), summarise(run.journal))
     if report.state == "unfinished":
         mend = f"Wait for it, or go on with it: kfpilot run {report.feature} --resume"
         raise UserError(f"run {report.run} has not ended", where=run.directory, mend=mend)
     head = head_of(repo, report)
     base = start_of(repo, report, head, since)
-    tasks = list(delivered(repo, report, f"{base}..{head}"))
-    if not tasks:
+    commits = [item for item in task_history(repo, f"{base}..{head}")[0] if item.feature == report.feature]
+    if not commits:
         mend = f"See why: kfpilot report {report.run}" if since is None else "Name an older commit with --since."
         raise UserError(f"no verified task of {report.feature} in {base[:10]}..{head[:10]}", mend=mend)
+    report, lost = with_earlier_runs(git.root_of(repo), report, commits)
+    tasks = list(delivered(repo, report, commits))
     delivery = Delivery(
         feature=report.feature,
         version=version or f"{report.feature}-{head[:8]}",
@@ -80,7 +86,7 @@ def collect(
         tasks=tasks,
         missing=list(missing(report, {task.id for task in tasks})),
         issues=[one_line(issue.text, 400) for issue in report.issues if issue.kind not in ("not-verified", "skipped")],
-        not_verified=report.readiness.not_verified,
+        not_verified=[*report.readiness.not_verified, *lost],
     )
     if report.head and head != report.head:
         delivery.ready = False
@@ -135,15 +141,69 @@ def commit_of(repo: Repo, name: str, what: str) -> str:
         raise UserError(f"{what}: there is no commit {name}", mend="Name a branch, a tag or a commit.") from None
 
 
-def delivered(repo: Repo, report: Report, span: str) -> Iterator[DeliveredTask]:
-    """The verified tasks of the feature whose commits lie in a range and were not taken back."""
+def with_earlier_runs(root: Path, report: Report, commits: list[TaskCommit]) -> tuple[Report, list[str]]:
+    """The report of the run with the delivered tasks of other runs, as their own records tell of them.
+
+    Returns:
+        The report, and what cannot be told any more because a record is gone.
+    """
+    own = {(task.id, task.evidence) for task in report.verified}
+    others = [item for item in commits if (item.task, item.evidence) not in own]
+    found: list[TaskReport] = []
+    lost: dict[str, list[str]] = {}
+    for item in others:
+        task = recorded(root, item)
+        if task is None:
+            lost.setdefault(item.run or "an unknown run", []).append(item.task)
+        else:
+            found.append(task)
+    ids = {item.task for item in others}
+    whole = report.model_copy(
+        update={
+            # A run that was killed before it told of a commit has it as unfinished.
+            "tasks": [*found, *(task for task in report.tasks if task.id not in ids)],
+            "left_out": [left for left in report.left_out if left.id not in ids],
+            "taken_back": [key for key in report.taken_back if key not in ids],
+            "issues": [*report.issues, *gate_warnings(report.model_copy(update={"tasks": found}))],
+        }
+    )
+    whole.readiness = readiness(whole)
+    return whole, [
+        f"what the gates could not see of {', '.join(tasks)}: the record of {run} is gone"
+        for run, tasks in lost.items()
+    ]
+
+
+def recorded(root: Path, item: TaskCommit) -> TaskReport | None:
+    """What a task's gates saw, from the record of the run that its commit names; None where that is gone."""
+    folder = runs_folder(root) / Path(item.run).name
+    if not item.run or not folder.is_dir():
+        return None
+    known: dict[str, TaskReport] = {}
+    with suppress(UserError):
+        known = {task.id: task for task in summarise(folder / JOURNAL).tasks}
+    task = known.get(item.task) or TaskReport(id=item.task)
+    gates = task.gates if task.evidence == item.evidence else None
+    # The verdict is kept before the commit is made, the journal told of it after: a kill may lie between.
+    with suppress(OSError, ValueError):
+        verdict = Verdict.model_validate_json(evidence_file(folder, item.task).read_text(encoding="utf-8"))
+        gates = verdict.gates if verdict.digest == item.evidence else gates
+    if gates is None:
+        return None
+    return task.model_copy(
+        update={"state": "verified", "commit": item.commit, "evidence": item.evidence, "gates": gates}
+    )
+
+
+def delivered(repo: Repo, report: Report, commits: list[TaskCommit]) -> Iterator[DeliveredTask]:
+    """The verified tasks whose commits are delivered."""
     known = {task.id: task for task in report.tasks}
-    live, _ = task_history(repo, span)
-    for item in live:
-        if item.feature != report.feature:
-            continue
+    root = git.root_of(repo)
+    for item in commits:
         task = known.get(item.task)
-        title = task.title if task else line(git.root_of(repo), "log", "-1", "--format=%s", item.commit)
+        # The subject is cut to its length and ends with the id; the body begins with the whole title.
+        title = (task.title if task else "") or line(root, "log", "-1", "--format=%b", item.commit).partition("\n")[0]
+        title = title or line(root, "log", "-1", "--format=%s", item.commit).removesuffix(f" ({item.task})")
         yield DeliveredTask(
             id=item.task,
             title=one_line(title, 300),

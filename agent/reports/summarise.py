@@ -170,7 +170,7 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
     for text, tasks in _not_verified(report).items():
         # One line for what many gates say: "cannot run containers here" stands for every task that hit it.
         yield Issue(kind="not-verified", text=f"{text} ({', '.join(tasks)})")
-    yield from _gate_warnings(report)
+    yield from gate_warnings(report)
     for warning in fold.plan.warnings if fold.plan else []:
         place = f" (line {warning.line})" if warning.line else ""
         yield Issue(kind="warning", text=f"{warning.code}: {one_line(warning.message)}{place}")
@@ -189,7 +189,7 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
             yield Issue(kind=kind, text=code + one_line(notice.message, MOST_TOLD))
 
 
-def _gate_warnings(report: Report) -> Iterator[Issue]:
+def gate_warnings(report: Report) -> Iterator[Issue]:
     """What gates that let a task pass have doubts about."""
     told = [
         (task.id, f"{task.id}, gate {gate.gate}: {one_line(warning)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from kfpilot.agent.cli.app import main
+from kfpilot.agent.errors import Interrupted
+from kfpilot.agent.reports.summarise import summarise
 
 pytestmark = pytest.mark.integration
 
@@ -129,6 +132,35 @@ def test_after_the_merge_it_is_compared_with_where_the_run_began_or_with_a_tag(
         assert [task["id"] for task in said["tasks"]] == ["T001", "T002"]
         assert said["landed"] is True
         assert [package["state"] for package in said["packages"]] == ["changed"]
+
+
+def test_the_limits_of_tasks_that_an_earlier_run_verified_are_told(
+    runs: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Interrupted):
+        runs.run([("shop/daily.py", CHANGED)], KeyboardInterrupt())
+    (first,) = runs.root.glob(".kfpilot/runs/*")
+    limits = summarise(first / "journal.jsonl").readiness.not_verified
+    assert limits, "the gates of the first task have such limits"
+    assert runs.run([("docs/prices.md", PAGE)]) == 0
+
+    done = Delivered(runs.root, capsys, "--json")
+
+    said = json.loads(done.out)
+    assert done.code == 0 and said["run"] != first.name
+    assert [task["title"].split()[0] for task in said["tasks"]] == ["Give", "Describe"]
+    assert set(limits) <= set(said["not_verified"])
+    assert "all 2 tasks verified" in said["readiness"] and "not part of this run" not in said["readiness"]
+    notes, runbook = ((runs.root / OUT / name).read_text() for name in ("release-notes.md", "runbook.md"))
+    assert "(T001) (" not in notes and all(limit in notes and limit in runbook for limit in limits)
+
+    # Killed between the commit and the word of it in the journal.
+    (first / "journal.jsonl").unlink()
+    assert set(limits) <= set(json.loads(Delivered(runs.root, capsys, "--json").out)["not_verified"])
+    shutil.rmtree(first)
+    said = json.loads(Delivered(runs.root, capsys, "--json").out)
+    assert f"what the gates could not see of T001: the record of {first.name} is gone" in said["not_verified"]
+    assert said["tasks"][0]["title"].startswith("Give the pipeline") and "(T001)" not in said["tasks"][0]["title"]
 
 
 def test_mistakes_of_the_user_are_told_in_a_sentence(
