@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import processes, search
 from .sandbox import Reach, Sandbox
+from .scratch import scratch_folder
 from .strange_files import text_of
 
 MARK = re.compile(r"<!--\s*kfpilot:\s*run\s*-->")
@@ -107,10 +107,10 @@ def run_page(
         if block.kind == "other"
     }
     if runnable:
-        with tempfile.TemporaryDirectory(prefix="kfpilot-docs-") as folder:
-            tree = Path(folder) / "tree"
+        with scratch_folder("docs") as folder:
+            tree = folder / "tree"
             copy(root, tree)
-            answer = Path(folder) / "answer.jsonl"
+            answer = folder / "answer.jsonl"
             job = {"page": page, "answer": str(answer), "blocks": [block.model_dump() for block in runnable]}
             done = processes.run(
                 [str(python), str(RUNNER)],
@@ -118,7 +118,7 @@ def run_page(
                 env=environment(python, source_roots(tree)),
                 timeout=timeout,
                 stdin=json.dumps(job),
-                reach=Reach(python=python, write=[Path(folder)]),
+                reach=Reach(python=python, write=[folder]),
                 sandbox=sandbox,
             )
             said = text_of(answer).splitlines()

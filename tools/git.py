@@ -7,7 +7,6 @@ Functions that write refuse any folder that `add_worktree` has not made.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +36,7 @@ from .git_history import (
 from .git_landing import fast_forward
 from .git_nested import disarm
 from .git_worktrees import add_worktree, list_worktrees, remove_worktree, settle_worktrees, unlock
+from .scratch import scratch_folder
 
 if TYPE_CHECKING:
     from git import Repo
@@ -188,8 +188,8 @@ def _patch(worktree: Path, base: str, tree: str, path: str | None = None, *, bin
     paths = [] if path is None else ["--", path]
     if not binary:
         return git(worktree, "diff-tree", "-r", "-p", *options, base, tree, *paths)
-    with tempfile.TemporaryDirectory(prefix="kfpilot-attributes-") as folder:
-        attributes = Path(folder) / "attributes"
+    with scratch_folder("attributes") as folder:
+        attributes = folder / "attributes"
         attributes.write_text("* -diff\n")
         return git(
             worktree, "-c", f"core.attributesFile={attributes}", "diff-tree", "-r", "-p", *options, base, tree, *paths

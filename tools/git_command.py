@@ -7,13 +7,13 @@ import functools
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
+from .scratch import scratch_folder
 
 if TYPE_CHECKING:
     from git import Repo
@@ -243,8 +243,8 @@ def scratch_index(worktree: Path) -> Iterator[dict[str, str]]:
     Yields:
         The environment variables that make git use it.
     """
-    with tempfile.TemporaryDirectory(prefix="kfpilot-index-") as folder:
-        index = Path(folder) / "index"
+    with scratch_folder("index") as folder:
+        index = folder / "index"
         env = {"GIT_INDEX_FILE": str(index)}
         real = require_top(worktree)
         try:

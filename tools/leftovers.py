@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 from pydantic import BaseModel, ConfigDict
+
+from .scratch import HELD, is_forsaken
+from .scratch import remove as remove
 
 OURS = ("kfpilot/tools/checks/", "kfpilot.agent.models.llama_child")
 """What the command line of a helper process of ours holds."""
 
 CHECKS = Path(__file__).parent / "checks"
-TEMPORARY = ("attributes", "base", "docs", "index", "local", "mutants", "pytest", "scan", "verify")
+TEMPORARY = (
+    "attributes", "audit", "base", "child", "deliver", "docs", "index", "local", "made", "mutants", "new", "pytest",
+    "scan", "schedule", "verify",
+)  # fmt: skip
 """`kfpilot-…` in the folder of temporary files. A demo's folder is not among them: it is the user's to look at."""
 
 STALE = 2 * 24 * 3600.0
@@ -78,13 +85,24 @@ def end(orphan: Orphan) -> bool:
 
 
 def temporary() -> Iterator[Path]:
-    """Folders of ours among the temporary files that nobody has changed for two days."""
+    """Folders of ours among the temporary files whose process is gone, or that nobody has changed for two days."""
     for name in TEMPORARY:
         for folder in sorted(Path(tempfile.gettempdir()).glob(f"kfpilot-{name}-*")):
-            found = folder.lstat()
-            old = time.time() - found.st_mtime > STALE
-            if old and found.st_uid == os.getuid() and folder.is_dir() and not folder.is_symlink():
-                yield folder
+            with suppress(OSError):
+                found = folder.lstat()
+                if found.st_uid != os.getuid() or not S_ISDIR(found.st_mode):
+                    continue
+                # A folder whose lock is held is in use, however old it is.
+                held = f"-{HELD}-" in folder.name
+                if is_forsaken(folder) if held else time.time() - found.st_mtime > STALE:
+                    yield folder
+
+
+def remove_forsaken() -> None:
+    """Remove the temporary folders of ours whose process is surely gone."""
+    for folder in temporary():
+        if is_forsaken(folder):
+            remove(folder)
 
 
 def branch_locks(common: Path, prefix: str) -> list[Path]:
@@ -110,16 +128,3 @@ def size_of(path: Path) -> int:
             except OSError:
                 continue
     return total
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, also what a test has made unwritable; links are removed, not followed."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-        return
-    for current, folders, _ in os.walk(path):
-        for name in folders:
-            inner = Path(current) / name
-            if not inner.is_symlink():
-                inner.chmod(inner.stat().st_mode | 0o700)
-    shutil.rmtree(path, ignore_errors=True)

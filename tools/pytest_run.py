@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -17,6 +16,7 @@ from .assertions import count_assertions
 from .pytest_settings import FILES, find_settings, words
 from .python_project import find_python, find_source_roots, own_names
 from .sandbox import Reach, Sandbox
+from .scratch import scratch_folder
 from .strange_files import text_of
 
 __all__ = [
@@ -78,7 +78,7 @@ def run_pytest(
     """
     root = root.absolute()
     roots = [path.absolute() for path in source_roots] if source_roots is not None else find_source_roots(root)
-    with tempfile.TemporaryDirectory(prefix="kfpilot-pytest-") as scratch:
+    with scratch_folder("pytest") as scratch:
         folder = Path(os.path.realpath(scratch))
         source = Path(__file__).parent / "checks" / "pytest_plugin.py"
         (folder / f"{PLUGIN}.py").write_bytes(source.read_bytes())

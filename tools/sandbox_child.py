@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from .sandbox import Reach
+from .scratch import drop_folder, make_folder
 
 
 def identity(path: Path) -> tuple[int, int]:
@@ -51,7 +50,7 @@ class Territory:
 
     def _own(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="kfpilot-child-")).resolve()
+            self._folder = make_folder("child")
             for name in ("scratch", "shown"):
                 (self._folder / name).mkdir()
         return self._folder
@@ -82,5 +81,5 @@ class Territory:
     def close(self) -> None:
         """Remove the folder."""
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            drop_folder(self._folder)
             self._folder = None

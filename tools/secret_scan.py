@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .findings import Finding, Rule, Severity
+from .scratch import scratch_folder
 from .secret_values import clean, judge_encoded, judge_password, placeholder
 from .yaml_lines import documents
 
@@ -203,10 +203,10 @@ def detected(path: str, lines: list[str], numbers: set[int]) -> Iterator[Hit]:
     kept = [
         re.sub(r"[\r\v\f]", " ", line)[:LONGEST] if number in numbers else "" for number, line in enumerate(lines, 1)
     ]
-    with tempfile.TemporaryDirectory(prefix="kfpilot-scan-") as folder:
+    with scratch_folder("scan") as folder:
         # The end of a name tells what is in it, and must not tell that nothing is looked at.
         end = PurePosixPath(path).suffix
-        file = Path(folder) / f"added{'.txt' if end in IGNORED_FILE_EXTENSIONS else end}"
+        file = folder / f"added{'.txt' if end in IGNORED_FILE_EXTENSIONS else end}"
         file.write_text("\n".join(kept) + "\n", encoding="utf-8")
         # Its settings are one for the whole process.
         with _settings, transient_settings(config):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...tools.git_command import attempt, text
 from ...tools.git_paths import OFFLINE
+from ...tools.scratch import drop_folder, make_folder
 from .tree import Tree
 
 LARGE = 50_000_000
@@ -22,7 +22,7 @@ def copy_of(tree: Tree) -> Iterator[Path]:
 
     Where git cannot make one, the files alone are copied.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="kfpilot-audit-")).resolve()
+    scratch = make_folder("audit")
     folder = scratch / (tree.root.name or "tree")
     try:
         if tree.is_git and _clone(tree.root, folder):
@@ -32,7 +32,7 @@ def copy_of(tree: Tree) -> Iterator[Path]:
             _copy(tree, folder, tree.present)
         yield folder
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        drop_folder(scratch)
 
 
 def _clone(root: Path, folder: Path) -> bool:

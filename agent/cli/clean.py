@@ -12,7 +12,7 @@ from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..reports.words import bare, plural
 from ..workflow.clean import Cleaning, Item, carry_out, look
 from ..workflow.driver import open_checkout
-from ..workflow.locks import one_run
+from ..workflow.locks import one_run, require_free
 from .common import console_for, settings_for
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def clean_command(
     cache = settings_for(root, {}).cache_dir.expanduser()
     console = console_for(no_color)
     if dry_run:
+        require_free(root)
         return say(look(repo, cache, days=days, everything=everything), json, console)
     with one_run(root, "clean"):
         found = look(repo, cache, days=days, everything=everything)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...tools import git
 from ..errors import EXIT_OK, KfpilotError
@@ -16,6 +17,11 @@ from ..workflow.place import Request, branch_of, choose_start
 from .common import console_for, say, settings_for
 from .model import download_progress
 from .words import words_of
+
+if TYPE_CHECKING:
+    from git import Repo
+
+    from ..settings import Settings
 
 
 def run_command(
@@ -43,6 +49,7 @@ def run_command(
     settings = settings_for(root, overrides)
     request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories, land=land)
     if dry_run:
+        refuse_as_run(repo, request, settings, resume=resume)
         return dry(folder, request, json=json, no_color=no_color)
     if detach:
         return in_background(folder, request, overrides, resume=resume, json=json)
@@ -86,6 +93,27 @@ def any_run(root: Path, feature: str) -> bool:
     from ..reports.find import list_runs
 
     return bool(list_runs(root, feature))
+
+
+def refuse_as_run(repo: Repo, request: Request, settings: Settings, *, resume: bool) -> None:
+    """What the run itself would refuse before it asks a model.
+
+    Raises:
+        UserError: It would.
+    """
+    from ..workflow.books import check_money
+    from ..workflow.checkout import require_quiet
+    from ..workflow.locks import require_free
+    from ..workflow.resuming import unfinished
+
+    root, name = git.root_of(repo), find_feature(repo, request.feature).name
+    require_free(root, branch_of(name))
+    if resume:
+        unfinished(root, name)
+    else:
+        require_quiet(repo)
+        choose_start(repo, branch_of(name))
+    check_money(settings)
 
 
 def dry(folder: Path, request: Request, *, json: bool, no_color: bool) -> int:

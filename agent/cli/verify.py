@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...tools import git
 from ...tools.kfp_versions import VERSION, VersionReport
+from ...tools.scratch import drop_folder, make_folder
 from ..documents.models import Feature
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..planner.build import build_plan
@@ -105,7 +104,7 @@ def show_versions(reports: list[VersionReport], console: Console) -> None:
 @contextmanager
 def scratch_tree(repo: Repo, root: Path) -> Iterator[Path]:
     """A worktree with the checkout's content as it is now, uncommitted files included; gone afterwards."""
-    scratch = Path(tempfile.mkdtemp(prefix="kfpilot-verify-"))
+    scratch = make_folder("verify")
     worktree = scratch / "tree"
     try:
         git.add_worktree(repo, worktree, git.head(repo))
@@ -113,7 +112,7 @@ def scratch_tree(repo: Repo, root: Path) -> Iterator[Path]:
         yield worktree
     finally:
         git.remove_worktree(repo, worktree)
-        shutil.rmtree(scratch, ignore_errors=True)
+        drop_folder(scratch)
 
 
 def planned_tasks(feature: Feature, wanted: list[str]) -> list[PlannedTask]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from ...tools.ir_modules import compare_modules
 from ...tools.kfp_check import KfpModule, KfpObject
 from ...tools.kfp_versions import kfp_files
 from ...tools.redact import redact
+from ...tools.scratch import scratch_folder
 from ..errors import UserError
 from ..planner.paths import role_of_path
 from ..reports.find import JOURNAL, RunInfo, runs_folder
@@ -229,8 +229,8 @@ def add_packages(repo: Repo, delivery: Delivery, settings: Settings) -> dict[str
     """Compile both commits, fill in what differs, and return the texts of the packages by their paths."""
     root = git.root_of(repo)
     with (
-        tempfile.TemporaryDirectory(prefix="kfpilot-deliver-") as folder,
-        checked_out(repo, delivery.head, Path(folder)) as tree,
+        scratch_folder("deliver") as folder,
+        checked_out(repo, delivery.head, folder) as tree,
         Bench(root, settings, tree) as bench,
     ):
         files = [path for path in kfp_files(tree) if is_code(path)]

@@ -26,6 +26,9 @@ from .locks import Holder, worker_of
 from .place import RECORDS, Request, new_run_id, records
 from .stopping import SIGNALS
 
+BACKGROUND = "background"
+"""The folder among the records with what is kept of such processes."""
+
 START = 4.0
 """Seconds that a start waits for the child to have its place, or to say why not."""
 
@@ -80,7 +83,7 @@ class Background(BaseModel):
 
 def file_of(root: Path, run: str) -> Path:
     """The record of a run's process."""
-    return root / RECORDS / "background" / f"{run}.json"
+    return root / RECORDS / BACKGROUND / f"{run}.json"
 
 
 def start(folder: Path, request: Request, overrides: dict[str, object], *, resume: bool = False) -> Background:
@@ -176,7 +179,7 @@ def load(root: Path, run: str) -> Background | None:
 
 def list_background(root: Path) -> list[Background]:
     """All of them, the latest first."""
-    folder = root / RECORDS / "background"
+    folder = root / RECORDS / BACKGROUND
     found = [load(root, file.stem) for file in folder.glob("*.json")] if folder.is_dir() else []
     return sorted((job for job in found if job), key=lambda job: job.started, reverse=True)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..budgets import Ledger, Limits, Scope, Spent, check_price, limits_of, price_of
 from ..events import BudgetsSet, Journal, Notice, read_journal
+from ..models.choose import kind_of
 from ..models.guard import Guard
 from ..models.handle import Handle
 from ..reports.fold import RunFold
@@ -50,6 +51,18 @@ def open_ledger(
     if warning:
         told.append(Notice(level="warning", code="price-unknown", message=warning))
     return ledger, told
+
+
+def check_money(settings: Settings) -> None:
+    """The same check before any model is opened, as far as its name is known by then.
+
+    Raises:
+        UserError: Money is limited, and nothing says what the model costs.
+    """
+    kind, name = kind_of(settings)
+    if name or kind in ("embedded", "replay") or not settings.prices:
+        name = name or "that the endpoint serves"
+        check_price(settings, name, price_of(settings, name, kind))
 
 
 def said(limits: Limits) -> dict[str, float]:

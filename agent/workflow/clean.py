@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,14 +17,16 @@ from ..drafting.draft import Draft
 from ..errors import ToolFailure
 from ..reports.find import RunInfo, list_runs, runs_folder
 from ..reports.history import RUN_TRAILER
+from .background import BACKGROUND, load
 from .locks import HOLDER, is_held
 from .place import RECORDS, Place, records
 
 if TYPE_CHECKING:
     from git import Repo
 
-Kind = Literal["worktree", "record", "branch", "lock", "server", "temporary", "session", "conversation"]
+Kind = Literal["worktree", "record", "background", "branch", "lock", "server", "temporary", "session", "conversation"]
 CHAT = "chat"
+ENDINGS = (".json", ".log")
 DAY = 24 * 3600.0
 OPEN = ("unfinished", "interrupted", "budget", "error")
 """How a run ends that can be gone on with."""
@@ -83,6 +86,7 @@ def look(repo: Repo, cache: Path, *, days: float = 30.0, everything: bool = Fals
         *((item, True) for item in rubbish(repo)),
     ]:
         (found.remove if goes or everything else found.keep).append(item)
+    found.remove += background_records(repo, {item.name for item in found.remove if item.kind == "record"})
     return found
 
 
@@ -132,6 +136,19 @@ def run_records(repo: Repo, runs: dict[str, RunInfo], days: float) -> Iterator[t
         why = held or (f"{age:.0f} days old" + (f", less than {days:g}" if age < days else ""))
         goes = not held and age >= days
         yield Item(kind="record", name=path.name, why=why, size=size, unmerged=bool(held)), goes
+
+
+def background_records(repo: Repo, gone: set[str]) -> Iterator[Item]:
+    """What is kept of processes in the background whose run's record is gone, or goes now: it tells of no run."""
+    root = git.root_of(repo)
+    folder = root / RECORDS / BACKGROUND
+    files = [file for file in sorted(folder.iterdir()) if file.suffix in ENDINGS] if folder.is_dir() else []
+    for run in dict.fromkeys(file.stem for file in files):
+        job = load(root, run)
+        if ((runs_folder(root) / run).exists() and run not in gone) or (job and job.working):
+            continue
+        size = sum(leftovers.size_of(file) for file in files if file.stem == run)
+        yield Item(kind="background", name=run, why="there is no record of the run", size=size)
 
 
 def merged_branches(repo: Repo) -> Iterator[str]:
@@ -217,7 +234,7 @@ def rubbish(repo: Repo) -> Iterator[Item]:
         yield Item(kind="lock", name=str(holder), why="its process is gone", size=leftovers.size_of(holder))
     for folder in leftovers.temporary():
         size = leftovers.size_of(folder)
-        yield Item(kind="temporary", name=str(folder), why="unused for two days", size=size)
+        yield Item(kind="temporary", name=str(folder), why="left by a process that is gone", size=size)
 
 
 def carry_out(repo: Repo, found: Cleaning) -> Cleaning:
@@ -242,6 +259,11 @@ def remove_one(repo: Repo, item: Item) -> None:
     if item.kind == "worktree":
         git.remove_worktree(repo, Path(item.name))
         leftovers.remove(Path(item.name))
+        with suppress(OSError):  # there is another one in it
+            Path(item.name).parent.rmdir()
+    elif item.kind == "background":
+        for ending in ENDINGS:
+            (git.root_of(repo) / RECORDS / BACKGROUND / (item.name + ending)).unlink(missing_ok=True)
     elif item.kind == "record":
         leftovers.remove(runs_folder(git.root_of(repo)) / item.name)
     elif item.kind == "session":

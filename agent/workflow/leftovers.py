@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...tools import git
 from ...tools.git_merge import drop_stale_locks
+from ...tools.leftovers import remove_forsaken
 from ...tools.processes import JOB_VARIABLE
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def clear_leftovers(repo: Repo, home: Path, branch: str) -> None:
         if path.parent == home or not path.exists():
             git.remove_worktree(repo, path)
     drop_stale_locks(git.root_of(repo), branch)
+    remove_forsaken()
+    with suppress(OSError):  # there is another worktree in it
+        home.rmdir()
 
 
 def kill_inside(folder: Path) -> list[int]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ...tools.git import open_repo
 from ...tools.git_revert import common_folder
 from ..errors import UserError
-from .place import records
+from .place import RECORDS, records
 
 HOLDER = "holder.json"
 
@@ -70,15 +70,30 @@ def held(file: Path, root: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise UserError(
-            f"another run is working on this repository{said_of(holder(root))}",
-            where=root,
-            mend="Wait for it (`kfpilot status`), or end it with Ctrl-C where it runs.",
-        ) from None
+        raise busy(root) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def busy(root: Path) -> UserError:
+    """The error of whoever comes second."""
+    return UserError(
+        f"another run is working on this repository{said_of(holder(root))}",
+        where=root,
+        mend="Wait for it (`kfpilot status`), or end it with Ctrl-C where it runs.",
+    )
+
+
+def require_free(root: Path, branch: str = "") -> None:
+    """What `one_run` would refuse, for a command that only says what it would do; nothing is written.
+
+    Raises:
+        UserError: Somebody holds the lock.
+    """
+    if is_taken(root / RECORDS / "lock") or (branch and is_taken(branch_lock(root, branch))):
+        raise busy(root)
 
 
 def branch_lock(root: Path, branch: str) -> Path:
@@ -111,9 +126,13 @@ def said_of(found: Holder | None) -> str:
 
 def is_held(root: Path) -> bool:
     """Whether somebody holds the lock now."""
+    return is_taken(root / RECORDS / "lock")
+
+
+def is_taken(file: Path) -> bool:
+    """Whether a lock is held."""
     import filelock
 
-    file = records(root) / "lock"
     if not file.exists():
         return False
     lock = filelock.FileLock(file)

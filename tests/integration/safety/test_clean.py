@@ -18,10 +18,12 @@ from kfpilot.agent.drafting.draft import Draft
 from kfpilot.agent.drafting.outline import Outline
 from kfpilot.agent.errors import Interrupted, UserError
 from kfpilot.agent.events import read_journal
-from kfpilot.agent.workflow.clean import Cleaning, carry_out, look
+from kfpilot.agent.workflow.background import Background, full_status
+from kfpilot.agent.workflow.clean import Cleaning, carry_out, home_of, look
 from kfpilot.agent.workflow.locks import one_run
+from kfpilot.agent.workflow.place import Request
 from kfpilot.tools import git as tools_git
-from kfpilot.tools import leftovers
+from kfpilot.tools import leftovers, scratch
 from kfpilot.tools.leftovers import orphans
 
 TWO = "- [ ] T001 Describe the prices in docs/first.md\n- [ ] T002 Describe the prices in docs/second.md\n"
@@ -153,7 +155,7 @@ def test_an_unfinished_run_keeps_its_worktree_and_can_go_on_after_a_cleaning(run
 def test_worktrees_of_runs_that_are_over_go_whatever_is_in_them(runs: Runs) -> None:
     assert runs.run(FIRST, SECOND) == 0
     repo, run = tools_git.open_repo(runs.root), next((runs.root / ".kfpilot/runs").iterdir()).name
-    home = next((runs.cache / "worktrees").iterdir())
+    home = home_of(repo, runs.cache)
     kept = tools_git.add_worktree(repo, home / run, "HEAD")
     (kept / "locked").mkdir()
     (kept / "locked/file").write_text("x")
@@ -164,7 +166,7 @@ def test_worktrees_of_runs_that_are_over_go_whatever_is_in_them(runs: Runs) -> N
     assert names(found.remove) == [f"worktree {run}", "worktree forgotten"]
     assert found.bytes > 1000
     carry_out(repo, found)
-    assert list(home.iterdir()) == [] and tools_git.list_worktrees(repo) == []
+    assert not home.exists() and tools_git.list_worktrees(repo) == []
 
 
 def test_conversations_go_when_old_unless_their_draft_is_nowhere_else(runs: Runs) -> None:
@@ -232,6 +234,62 @@ def test_locks_and_temporary_folders_of_killed_processes(runs: Runs, tmp_path: P
     assert find(runs).remove == []
 
 
+KILLED = """
+import os, signal, sys
+from kfpilot.tools.scratch import make_folder
+from kfpilot.tools.sandbox_child import Territory
+print(Territory(sys.executable).scratch.parent, make_folder("verify"), flush=True)
+sys.stdin.read() if sys.argv[1:] else os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_temporary_folders_of_a_killed_process_go_with_the_next_run(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "temporary"
+    environment = os.environ | {"TMPDIR": str(home)}
+    killed = subprocess.run([sys.executable, "-c", KILLED], env=environment, capture_output=True, text=True)
+    left = {Path(name) for name in killed.stdout.split()}
+    assert len(left) == 2 and set(home.iterdir()) == left
+    assert list(leftovers.temporary()) == [], "one that is just being made is not locked yet"
+    monkeypatch.setattr(scratch, "MAKING", -1.0)
+    command = [sys.executable, "-c", KILLED, "wait"]
+    with subprocess.Popen(command, env=environment, stdin=-1, stdout=-1, text=True) as living:
+        used = {Path(name) for name in living.stdout.readline().split()} if living.stdout else set()
+        for folder in used:
+            os.utime(folder, (0, 0))
+        assert set(leftovers.temporary()) == left
+        assert runs.run(FIRST, SECOND) == 0
+        assert set(home.iterdir()) == used, "those of a living process stay, however old they are"
+        living.communicate("")
+    assert list(runs.cache.glob("worktrees/*")) == [], "no empty folder stays either"
+
+
+def test_what_is_kept_of_a_process_goes_with_the_record_of_its_run(
+    runs: Runs, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KFPILOT_CACHE_DIR", str(runs.cache))
+    with pytest.raises(Interrupted):
+        runs.run(FIRST, KeyboardInterrupt())
+    (record,) = (runs.root / ".kfpilot/runs").iterdir()
+    job = Background(
+        run=record.name, feature="001-prices", root=runs.root, request=Request(feature="001"), pid=1, exit_code=130
+    )
+    job.save()
+    job.log.write_text("x\n")
+    assert "background" not in [item.kind for item in [*find(runs).remove, *find(runs).keep]]
+    assert clean_command(runs.root, everything=True, yes=True) == 0
+    assert f"removed background {record.name}" in capsys.readouterr().out
+    assert list(job.file.parent.iterdir()) == []
+    assert full_status(runs.root).features[0].run is None
+    # What an earlier version has left.
+    job.save()
+    assert names(find(runs).remove) == [f"background {record.name}"]
+    job.exit_code, job.pid, job.started = None, 0, time.time()
+    job.save()
+    assert find(runs).remove == [], "it is only just starting"
+
+
 ORPHAN = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "kfpilot.agent.models.llama_child"],
@@ -289,5 +347,7 @@ def test_without_a_terminal_nothing_goes_unasked(runs: Runs) -> None:
 
 
 def test_a_run_under_way_is_left_alone(runs: Runs) -> None:
-    with one_run(runs.root, "001-prices"), pytest.raises(UserError, match="another run"):
-        clean_command(runs.root, yes=True)
+    with one_run(runs.root, "001-prices"):
+        for dry_run in (False, True):
+            with pytest.raises(UserError, match="another run"):
+                clean_command(runs.root, everything=True, yes=True, dry_run=dry_run)

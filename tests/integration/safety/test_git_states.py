@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from kfpilot.agent.cli.app import main
 from kfpilot.agent.cli.land import land_command
+from kfpilot.agent.cli.run import run_command
 from kfpilot.agent.errors import UserError
 from kfpilot.agent.events import TaskFinished
 from kfpilot.agent.reports.live import print_summary
@@ -138,6 +139,8 @@ def test_something_in_progress_is_refused(scripted_runs: MakeRuns, command: list
     with pytest.raises(UserError, match="in progress") as refused:
         runs.run(FIRST)
     assert said in str(refused.value)
+    with pytest.raises(UserError, match="in progress"):
+        run_command(runs.root, "001", [], tasks=[], stories=[], overrides={}, dry_run=True)
     assert runs.checkout() == before and runs.model.sent == []
     runs.git(*said.split()[1:])
     assert runs.run() == 0, "after it is ended the run goes its way"
