@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from .errors import ToolFailure
@@ -59,8 +60,8 @@ def fast_forward(repo: Repo, branch_from: str) -> str:
 
 
 def said(text: str) -> str:
-    """git's words as sentences of their own, without the last that only says that it gave up."""
-    kept = text.removesuffix("Aborting").rstrip().replace(" Please ", ". Please ")
+    """git's words as sentences of their own, without those that say how to go on, and that it gave up."""
+    kept = re.sub(r" Please \w.*? before you merge\.?", ".", text.removesuffix("Aborting")).rstrip()
     return kept if kept.endswith((".", "!")) else f"{kept}."
 
 

@@ -49,7 +49,8 @@ def run(
     feature: Feature = None,
     words: Annotated[list[str] | None, typer.Argument(help="Your own words: what matters, or which tasks.")] = None,
     task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")
+        list[str] | None,
+        typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006); adds to what your words pick."),
     ] = None,
     story: Stories = None,
     model: Annotated[
@@ -128,7 +129,8 @@ def plan(
     feature: Feature = None,
     words: Annotated[list[str] | None, typer.Argument(help="Your own words; may select tasks.")] = None,
     task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006).")
+        list[str] | None,
+        typer.Option("--task", "-t", help="Only this task (repeat, or T003-T006); adds to what your words pick."),
     ] = None,
     story: Stories = None,
     words_file: WordsFile = None,

@@ -13,7 +13,8 @@ from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan, PlannedTask
 from ..planner.plan_json import plan_json
 from ..reports.words import bare, one_line, plural
-from ..workflow.driver import find_feature, open_checkout, selection_of
+from ..workflow.driver import find_feature, open_checkout
+from ..workflow.picking import selection_of, understood
 from ..workflow.place import Request
 from .common import console_for, settings_for
 from .words import words_of
@@ -55,7 +56,10 @@ def plan_command(
     if json:
         sys.stdout.write(jsonlib.dumps(plan_json(plan), indent=2, ensure_ascii=False) + "\n")
         return EXIT_OK
-    show(plan, console_for(no_color))
+    console = console_for(no_color)
+    show(plan, console)
+    if told := understood(request.words, documents):
+        console.print(told, markup=False, highlight=False)
     return EXIT_OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...tools import git
 from ..errors import EXIT_OK, KfpilotError
@@ -57,6 +57,8 @@ def run_command(
     display = choose_display(console, json=json, plain=plain, quiet=quiet)
     code, failure = EXIT_OK, None
     name = find_feature(repo, feature).name
+    if resume:
+        display.catch_up(earlier_events(root, name))
     try:
         with display, download_progress() as tell:
             code = implement(folder, request, settings, [display], resume=resume, progress=tell)
@@ -70,6 +72,15 @@ def run_command(
     if failure:
         say(str(failure), failure.exit_code)
     return code
+
+
+def earlier_events(root: Path, feature: str) -> list[Any]:
+    """What earlier sessions of the run that is gone on with have told: a display counts it in."""
+    from ..events import read_journal
+    from ..workflow.resuming import unfinished
+
+    journal = unfinished(root, feature) / "journal.jsonl"
+    return list(read_journal(journal)) if journal.exists() else []
 
 
 def in_background(folder: Path, request: Request, overrides: dict[str, object], *, resume: bool, json: bool) -> int:

@@ -222,7 +222,10 @@ def make_console(*, no_color: bool = False, stderr: bool = False) -> Console:
 
     from rich.console import Console
 
-    return Console(no_color=True if no_color else None, stderr=stderr, highlight=False)
+    console = Console(no_color=True if no_color else None, stderr=stderr, highlight=False)
+    # In a pipe nothing is wrapped: grep finds whole sentences.
+    console.soft_wrap = not console.is_terminal
+    return console
 
 
 def choose_display(console: Console, *, json: bool = False, plain: bool = False, quiet: bool = False) -> Display:

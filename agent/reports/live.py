@@ -66,6 +66,8 @@ class LiveDisplay(Display):
         text: str | None = None
         if isinstance(event, Notice) and event.level != "info":
             text = f"{event.level}: {one_line(event.message, 400)}"
+        elif isinstance(event, Notice) and event.code == "words":
+            self.console.print(Text(bare(event.message), style="dim"))
         elif isinstance(event, FinalCheck) and not event.passed:
             text = "final check failed: " + one_line("; ".join(event.failures) or say_counts(event.counts), 400)
         if text and self._live:

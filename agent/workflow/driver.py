@@ -30,7 +30,6 @@ from ..models.guard import guarded
 from ..models.handle import Handle
 from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan
-from ..planner.selection import Selection, parse_words
 from ..reports.write import write_reports
 from ..settings import Settings
 from ..verifier.bench import Bench
@@ -44,6 +43,8 @@ from .clean_record import write_clean
 from .handing_over import land, land_earlier
 from .leftovers import clear_leftovers
 from .locks import one_run
+from .picking import selection_of as selection_of
+from .picking import understood
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
 from .resuming import ended, tidy_up, unfinished
 from .session import Run
@@ -78,14 +79,6 @@ def find_feature(repo: Repo, hint: str | None) -> Feature:
     """The feature the user means, as it stands in the checkout."""
     root = git.root_of(repo)
     return load_feature(resolve_feature(root, hint, os.environ, git.current_branch(repo)), root)
-
-
-def selection_of(request: Request, feature: Feature) -> Selection:
-    """What of the feature is to be done: options and the user's own words together."""
-    selection = parse_words(request.words, feature)
-    tasks = [*selection.tasks, *(task for task in request.tasks if task not in selection.tasks)]
-    stories = [*selection.stories, *(story for story in request.stories if story not in selection.stories)]
-    return selection.model_copy(update={"tasks": tasks, "stories": stories})
 
 
 def implement(
@@ -240,6 +233,8 @@ def drive(
             )
             for event in told:
                 run.emit(event)
+            if saved is None and (picked := understood(place.request.words, run.documents())):
+                run.emit(Notice(code="words", message=picked))
             named = [path for task in plan.tasks for path in task.files]
             for notice in [*peculiarities(repo, place.worktree), *in_repository(place.worktree, named)]:
                 run.emit(notice)

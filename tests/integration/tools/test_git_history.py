@@ -159,7 +159,7 @@ class TestLanding:
         (root / "pipelines/train.py").write_text("mine\n")
         before = snapshot(root)
 
-        with pytest.raises(ToolFailure, match="Commit or stash"):
+        with pytest.raises(ToolFailure, match="Commit, stash or move"):
             git.fast_forward(repo, "kfpilot/001")
 
         assert (root / "pipelines/train.py").read_text() == "mine\n"
@@ -208,7 +208,7 @@ class TestLanding:
         status = sh(root, "status", "--porcelain")
         before = snapshot(root)
 
-        with pytest.raises(ToolFailure, match="Commit or stash"):
+        with pytest.raises(ToolFailure, match="Commit, stash or move"):
             git.fast_forward(repo, "kfpilot/001")
 
         assert snapshot(root) == before
