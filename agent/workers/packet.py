@@ -92,7 +92,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     cited = requirements_of(feature, task, True)
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
     # A small model makes each of them a test, whatever is under test.
-    edges, entities = (edge_cases_of(feature, role, ""), entities_of(feature, role)) if role == "code" else ([], [])
+    edges, entities = (edge_cases_of(feature, role, text), entities_of(feature, role)) if role == "code" else ([], [])
     # Code that is to be mended is its own example.
     recipes = 0 if job.handed else recipes
     return Packet(
