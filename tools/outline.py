@@ -48,7 +48,7 @@ def signatures(path: Path, *, told: Told = "first") -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
         return f"# does not parse: {where}\n" + "\n".join(_by_lines(source))
-    lines = []
+    lines: list[str] = []
     if told == "all":
         lines += _docstring(tree, "")
     elif summary := _summary(tree):

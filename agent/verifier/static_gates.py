@@ -117,7 +117,8 @@ def gate_files(ctx: GateContext) -> GateResult:
         missed, doubts = unchanged(ctx, own)
         failures += missed
     failures += missing_symbols(ctx)
-    return result("files", failures, ", ".join(ctx.changed) or "no change needed", warnings=doubts)
+    made = [f"nothing was changed: {key} has done it as well, in {sha[:10]}" for key, sha in ctx.already.items()]
+    return result("files", failures, ", ".join(ctx.changed) or "no change needed", warnings=[*made, *doubts])
 
 
 def unchanged(ctx: GateContext, own: list[str]) -> tuple[list[str], list[str]]:
