@@ -199,8 +199,8 @@ Final check of the whole branch: \
 |---|---|---|---|---|---|
 {% for row in r.acceptance %}\
 | **{{ row.id | cell }}** {{ row.text | cell }}<br>`{{ row.where | cell }}` | {{ row.verdict | verdict }}\
-{% if row.lowered_from %}<br>(was {{ row.lowered_from }}){% endif %} | {{ row.reason | cell }} | \
-{{ row.shown_by | files(3) }} | {{ row.tasks | list_of }} | {{ row.commits | commits }} |
+{% if row.lowered_from %}<br>(was {{ row.lowered_from }}){% endif %} | {{ row.why | cell }} | \
+{{ row.evidence | files }} | {{ row.tasks | list_of }} | {{ row.commits | commits }} |
 {% endfor %}\
 {% for row in r.acceptance if row.gap %}\
 {% if loop.first %}

@@ -12,10 +12,12 @@ from ..acceptance.models import Row, TaskEvidence
 from ..acceptance.review import Review
 from ..acceptance.reviewer import ReviewedTask, review_work, why_not
 from ..acceptance.table import build_table
+from ..acceptance.written import unchanged_tests
 from ..documents.models import Feature
 from ..errors import ToolFailure
 from ..events import AcceptanceReady, FinalCheck, Notice, ReviewFinished, RunStarted, read_journal
 from ..planner.classify import classify
+from ..planner.paths import role_of_path
 from ..verifier.models import Verdict
 from .place import task_commits
 from .session import Run
@@ -136,6 +138,21 @@ def task_evidence(repo: Repo, head: str, feature: Feature) -> dict[str, TaskEvid
             names = repo.git.diff_tree("-r", "--root", "--no-commit-id", "--name-only", "-z", sha).split("\0")
             evidence.commit = sha
             evidence.files += [name for name in names if name and name not in evidence.files]
-            evidence.gates = re.findall(r"(?m)^- ([\w-]+): ", repo.git.log("-1", "--format=%b", sha))
+            body = repo.git.log("-1", "--format=%b", sha)
+            evidence.gates = re.findall(r"(?m)^- ([\w-]+): ", body)
+            noticed = re.search(r"(?m)^- mutation: (\d+) of \d+ changes", body)
+            evidence.noticed = int(noticed[1]) if noticed else None
+            evidence.earlier = [test for name in names for test in earlier_tests(repo, sha, name)]
         found[task.key] = evidence
     return found
+
+
+def earlier_tests(repo: Repo, sha: str, path: str) -> list[str]:
+    """The tests of a file that a commit left as they were."""
+    if not path.endswith(".py") or role_of_path(path) != "tests":
+        return []
+    parents = repo.commit(sha).parents
+    before, after = (git.show(repo, commit, path) for commit in (parents[0].hexsha if parents else sha, sha))
+    if not parents or before is None or after is None:
+        return []
+    return unchanged_tests(path, before.decode("utf-8", "replace"), after.decode("utf-8", "replace"))
