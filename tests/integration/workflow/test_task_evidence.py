@@ -15,7 +15,7 @@ from kfpilot.tools import git
 pytestmark = pytest.mark.integration
 
 OLD = "def test_old():\n    assert 1 + 1 == 2\n"
-BODY = "test: two more\n\nVerified on tree abc:\n- tests: 2 passed\n- mutation: {} of 12 changes of the code were noticed\n"
+BODY = "test: more\n\nVerified on tree abc:\n- tests: 2 passed\n- mutation: {} of 12 changes of the code were noticed\n"
 TRAILERS = "\nKfpilot-Task: T001\nKfpilot-Feature: 001-prices\nKfpilot-Run: r\n"
 
 
