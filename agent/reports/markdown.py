@@ -116,7 +116,8 @@ What the author of the tests says; the gates have judged the outcome, not the cl
 {{ "–" if g.exit_code is none else g.exit_code }} | \
 {{ "%.1f s" | format(g.seconds) }} | {{ g.summary | cell }}\
 {% for f in g.failures[:3] if not g.passed %}<br>{{ f | cell }}{% endfor %}\
-{% for n in g.notes[:3] %}<br>{{ n | cell }}{% endfor %} |
+{% for n in g.notes[:5] %}<br>{{ n | cell }}{% endfor %}\
+{% if g.notes | length > 5 %}<br>and {{ g.notes | length - 5 }} more{% endif %} |
 {% endfor %}\
 {% else %}\
 No gate has run.
