@@ -181,7 +181,8 @@ def task_paths(repo: Repo, feature: Feature, task: PlannedTask) -> list[str] | N
     for sha, key in reversed(task_commits(repo, "HEAD", feature.name)):
         if key == task.id:
             names = repo.git.diff("--name-only", "-z", f"{sha}~1", sha).split("\0")
-            return [name for name in names if name and not name.endswith("tasks.md")]
+            # A commit with nothing but a tick stands for work that was there already.
+            return [name for name in names if name and not name.endswith("tasks.md")] or list(task.files)
     return list(task.files) or None
 
 

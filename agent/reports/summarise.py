@@ -17,6 +17,7 @@ from .models import TestFigures as Figures
 from .words import one_line, plural, say_counts
 
 NEARLY = 0.8
+MOST_DOUBTS = 12
 
 
 def summarise(journal: Path) -> Report:
@@ -165,6 +166,7 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
     for text, tasks in _not_verified(report).items():
         # One line for what many gates say: "cannot run containers here" stands for every task that hit it.
         yield Issue(kind="not-verified", text=f"{text} ({', '.join(tasks)})")
+    yield from _gate_warnings(report)
     for warning in fold.plan.warnings if fold.plan else []:
         place = f" (line {warning.line})" if warning.line else ""
         yield Issue(kind="warning", text=f"{warning.code}: {one_line(warning.message)}{place}")
@@ -180,6 +182,22 @@ def _issues(fold: RunFold, report: Report) -> Iterator[Issue]:
             kind: IssueKind = "error" if notice.level == "error" else "warning"
             code = f"{notice.code}: " if notice.code else ""
             yield Issue(kind=kind, text=code + one_line(notice.message))
+
+
+def _gate_warnings(report: Report) -> Iterator[Issue]:
+    """What gates that let a task pass have doubts about."""
+    told = [
+        (task.id, f"{task.id}, gate {gate.gate}: {one_line(warning)}")
+        for task in report.tasks
+        if task.state == "verified"
+        for gate in task.gates
+        for warning in gate.warnings
+    ]
+    for task, text in told[:MOST_DOUBTS]:
+        yield Issue(kind="warning", task=task, text=text)
+    if len(told) > MOST_DOUBTS:
+        more = plural(len(told) - MOST_DOUBTS, "more warning")
+        yield Issue(kind="warning", text=f"{more} of gates: in report.json, under the gates of the tasks")
 
 
 def _acceptance_issues(report: Report) -> Iterator[Issue]:

@@ -36,6 +36,7 @@ class GateContext:
         bench: The shared workplace.
         only: When given, other changed paths are not this task's and are left out (`kfpilot verify`).
         asked: A person asked, on a finished tree: that nothing changed since the base is then no failure.
+        already: The verified tasks that have done the work of this one, with their commits, where nothing was changed.
         found_red: Filled by the tests gate: test files that fail only because later tasks are still to come.
         tree: The content that is judged, as a git tree; empty until the verifier begins.
     """
@@ -49,6 +50,7 @@ class GateContext:
     red: dict[str, list[str]] = field(default_factory=dict)
     only: list[str] | None = None
     asked: bool = False
+    already: dict[str, str] = field(default_factory=dict)
     found_red: dict[str, list[str]] = field(default_factory=dict)
     compiled: dict[str, KfpModule] = field(default_factory=dict)
     tree: str = ""

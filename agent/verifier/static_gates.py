@@ -99,7 +99,8 @@ def gate_files(ctx: GateContext) -> GateResult:
     elif ctx.changed and own and not named and not failures:
         failures.append(f"none of the files the task names was changed: {', '.join(own)}")
     failures += missing_symbols(ctx)
-    return result("files", failures, ", ".join(ctx.changed) or "no change needed")
+    made = [f"nothing was changed: {key} has done it as well, in {sha[:10]}" for key, sha in ctx.already.items()]
+    return result("files", failures, ", ".join(ctx.changed) or "no change needed", warnings=made)
 
 
 def demanded(ctx: GateContext) -> list[str]:

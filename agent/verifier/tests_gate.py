@@ -85,13 +85,14 @@ def new_failures(ctx: GateContext, run: TestRun) -> tuple[list[str], list[TestFi
             ctx.found_red[path] = waits
             first.append(TestFirst(file=path, waits=waits, why="; ".join(dict.fromkeys(why for _, why in reasons))))
         else:
-            failures += [told(case, *reason) for case, reason in zip(bad, reasons, strict=True)]
+            # Those that rightly wait are nothing to mend.
+            failures += [told(case, why) for case, (owners, why) in zip(bad, reasons, strict=True) if not owners]
     return failures, first
 
 
-def told(case: TestCase, owners: list[str], why: str) -> str:
+def told(case: TestCase, why: str) -> str:
     """A failing test in words, with what is known to be wrong with it."""
-    hint = f" ({why})" if why and not owners else ""
+    hint = f" ({why})" if why else ""
     return f"{case.nodeid} {case.outcome}{hint}: {case.message}"
 
 

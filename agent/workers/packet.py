@@ -6,6 +6,7 @@ The packet is the same for both workers; how much of it is shown differs.
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from ..planner.classify import written_files
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import may_write, role_of_path, roles_of, writable_for
 from ..verifier.claims import path_of
+from .around import awaited, cited_around, contracts
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
@@ -29,6 +31,7 @@ CONTEXT_CHARS = 12_000
 """Room for files that the task does not name, some 3000 tokens: what does not fit is outlined, or left out."""
 MOST_ADDED = 30
 MOST_ENTITIES = 6
+FEW_EDGES, MOST_EDGES = 5, 12
 MOST_UNCITED, UNCITED_CHARS = 12, 2_000
 """A list of requirements is short enough to be told as a whole."""
 NEAR = 0.8
@@ -61,6 +64,7 @@ class Packet(BaseModel):
     story: Story | None = None
     requirements: list[str] = []
     edge_cases: list[str] = []
+    awaited: list[str] = []
     entities: list[str] = []
     files: list[ShownFile] = []
     recipes: list[Recipe] = []
@@ -84,11 +88,11 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     """
     task, feature = job.task, job.feature
     document = feature.task(task.id)
-    requirements = requirements_of(feature, task, brief)
+    requirements = requirements_of(feature, task, brief, set() if brief else cited_around(job, role))
     cited = requirements_of(feature, task, True)
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
     # A small model makes each of them a test, whatever is under test.
-    edges, entities = (edge_cases_of(feature, role), entities_of(feature, role)) if role == "code" else ([], [])
+    edges, entities = (edge_cases_of(feature, role, ""), entities_of(feature, role)) if role == "code" else ([], [])
     # Code that is to be mended is its own example.
     recipes = 0 if job.handed else recipes
     return Packet(
@@ -97,7 +101,8 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         details=[line.strip() for line in document.details],
         story=story_of(feature, task),
         requirements=requirements,
-        edge_cases=edge_cases_of(feature, role) if not brief else near_to(text, edges, 2),
+        edge_cases=edge_cases_of(feature, role, text) if not brief else near_to(text, edges, 2),
+        awaited=[f"{other.id}: {other.title}" for other in awaited(job)] if role == "tests" and not brief else [],
         entities=entities_of(feature, role) if not brief else near_to(text, entities, 1),
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR, kind=kind_of(job, role) if brief else ""),
@@ -196,8 +201,10 @@ def story_of(feature: Feature, task: PlannedTask) -> Story | None:
     return next((story for story in feature.spec.stories if story.key == task.story), None)
 
 
-def requirements_of(feature: Feature, task: PlannedTask, brief: bool = False) -> list[str]:
-    """The requirements it cites; with none cited, those that name its files or symbols.
+def requirements_of(
+    feature: Feature, task: PlannedTask, brief: bool = False, around: AbstractSet[str] = frozenset()
+) -> list[str]:
+    """The requirements it cites; with none cited, those that name its files or symbols, or that tasks around it cite.
 
     Where no task of the feature cites any, the documents do not say which belong to which task: then a short list of
     requirements is told as a whole, unless it must be brief.
@@ -207,20 +214,30 @@ def requirements_of(feature: Feature, task: PlannedTask, brief: bool = False) ->
     spec = feature.spec
     known = [*spec.requirements, *spec.criteria]
     found = [item for item in known if item.id in task.refs]
+    short = len(spec.requirements) <= MOST_UNCITED and sum(len(i.text) for i in spec.requirements) <= UNCITED_CHARS
+    if task.role == "docs" and not task.story and short and not brief:
+        # A page of no story is about the feature, and its rules must not be taken from the code alone.
+        return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
     if not found:
         names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
         found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
+        found = [item for item in known if item in found or item.id in around]
         ids = {item.id for item in known}
         cited = any(ids & set(other.refs) for other in feature.tasks.tasks)
-        short = len(spec.requirements) <= MOST_UNCITED and sum(len(i.text) for i in spec.requirements) <= UNCITED_CHARS
         if short and not cited and not brief:
             return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
     return [f"{item.id}: {item.text}" for item in found[:8]]
 
 
-def edge_cases_of(feature: Feature, role: Role) -> list[str]:
-    """The edge cases of the feature, for those who write behaviour or its tests."""
-    return [note.text for note in feature.spec.edge_cases[:5]] if feature.spec and role in ("code", "tests") else []
+def edge_cases_of(feature: Feature, role: Role, text: str) -> list[str]:
+    """The edge cases of the feature, for those who write behaviour, its tests or what users read.
+
+    Of more than a few those that share words with the task, unless it speaks of edge cases.
+    """
+    notes = [note.text for note in feature.spec.edge_cases] if feature.spec and role != "infra" else []
+    if len(notes) > FEW_EDGES and not re.search(r"\bedge cases?\b", text, re.I):
+        notes = near_to(text, notes, 2)
+    return notes[:MOST_EDGES]
 
 
 def entities_of(feature: Feature, role: Role) -> list[str]:
@@ -241,7 +258,13 @@ def long_words(text: str) -> set[str]:
 
 def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:
     """Named files in full, what they stand on as signatures, and for tests one test as a model."""
-    named = list(dict.fromkeys([*job.task.files, *handed_on(job, role), *of_named_tasks(job, role)]))
+    named = [
+        *job.task.files,
+        *handed_on(job, role),
+        *of_named_tasks(job, role),
+        *([] if brief else contracts(job, role)),
+    ]
+    named = list(dict.fromkeys(named))
     shown = [show(job.worktree, path) for path in named]
     have = set(named)
     room = CONTEXT_CHARS

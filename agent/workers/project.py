@@ -15,7 +15,8 @@ CONTEXT = ("language", "dependencies", "storage", "testing", "constraint", "conv
 """Words in the labels of a plan's technical context that tell a worker how to write; the others are for planners."""
 
 NOTHING = re.compile(r"\[?\s*(n/?a|none|unknown|needs clarification.*)\s*\]?\s*\Z", re.I)
-ANSWER = re.compile(r"(?::|—|–|-|\(|\|)\s*\**\s*(yes|pass(es|ed)?|ok|compliant|✓|✅|☑|n/?a)\b|[✓✅☑]", re.I)
+PASSED = r"(?:pass(?:es|ed)?|ok|compliant)"
+ANSWER = re.compile(rf"(?::|—|–|-|\(|\|)\s*\**\s*(?:yes|{PASSED}|✓|✅|☑|n/?a)\b|[✓✅☑]|\.\s+\**{PASSED}\W*$", re.I)
 PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_ ]+\]")
 MOST = 12
 LONGEST = 320

@@ -8,12 +8,19 @@ from pathlib import Path
 
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
+from .around import started, subjects
 from .job import Job
 from .project import listing
 from .scaffold import components_of
 from .wanted import wanted_functions
 
 SIBLING_LINES = 80
+OPERATED = re.compile(
+    r"\b(?:ci|workflows?|deploy\w*|schedul\w*|cron\w*|manifests?|config\w*|docker\w*|install\w*|set-?up|secrets?|runbook"
+    r"|operat\w+|monitor\w*|alerts?|environment|nightly|release\w*)\b",
+    re.I,
+)
+"""A page about how the feature is run, and not only about what it does."""
 ARTIFACTS = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[")
 
 
@@ -36,7 +43,7 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     imports = [path for name in [*task.files, *named] for path in imported(root, name, code)]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
-    result = [(path, whole) for path in named]
+    result = [(path, whole) for path in dict.fromkeys([*([] if brief else subjects(job, role)), *named])]
     if role == "code" and brief:
         result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
@@ -52,9 +59,13 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         tests = [path for path in files if role_of_path(path) == "tests" and path.endswith(".py")]
         result[2:2] = [(path, True) for path in how_tested(job, tests, brief)]
     if told:
-        result += [(path, True) for path in made(job) if path not in named]
+        own = [path for path in made(job) if path not in named]
+        result += [(path, True) for path in own]
+        result += [(other, False) for path in own for other in imported(root, path, code) if other not in own]
     if role == "tests" and brief:
         result[:0] = [(path, True) for path in waited_for(job)]
+    if role == "infra" and not brief:
+        result[:0] = [(path, True) for path in started(job, code) if length(root / path) <= SIBLING_LINES]
     if role in ("tests", "infra") and not brief:
         result[:0] = [(path, True) for path in beside(root, task, files)]
     if role in ("docs", "infra"):
@@ -123,13 +134,14 @@ def beside(root: Path, task: PlannedTask, files: list[str]) -> list[str]:
 
 
 def made(job: Job) -> list[str]:
-    """Code and configuration that the feature's tasks name, what is called as the page first, then code."""
+    """Code that the feature's tasks name, and configuration where the page is about it; what is called as it first."""
     root, feature = job.worktree, job.feature
     found = dict.fromkeys(path for task in feature.tasks.tasks for path in task.files if (root / path).is_file())
     pages = {plain(path) for path in job.task.files}
     ranks = {"code": 0, "infra": 1}
-    subjects = [path for path in found if role_of_path(path) in ranks and Path(path).name != "__init__.py"]
-    return sorted(subjects, key=lambda path: (plain(path) not in pages, ranks[role_of_path(path)]))
+    wanted = {"code", "infra"} if OPERATED.search(job.task.title) else {"code"}
+    about = [path for path in found if role_of_path(path) in wanted and Path(path).name != "__init__.py"]
+    return sorted(about, key=lambda path: (plain(path) not in pages, ranks[role_of_path(path)]))
 
 
 def plain(path: str) -> str:

@@ -228,7 +228,7 @@ def pipelines_for(job: Job) -> dict[str, list[str]]:
             if decorated(node, "pipeline"):
                 meant = found if told or node.name in words else others
                 meant.setdefault(path, []).append(node.name)
-    if found or not re.search(r"\bthe pipeline\b", text, re.I):
+    if found or not re.search(r"\bthe (?:compiled )?pipeline\b", text, re.I):
         return found
     others = {path: names for path, names in others.items() if Path(path).stem in words} or others
     return others if [len(names) for names in others.values()] == [1] else {}

@@ -13,8 +13,10 @@ from ..models.handle import Handle
 from ..planner.models import Role
 from ..planner.paths import writable_for
 from ..verifier.models import Fault, HandBack
+from .compiled_outline import compiled_outlines
 from .job import Feedback, Job, Session
 from .packet import gather, task_files_for
+from .skeleton import pipelines_for
 from .templates import render
 
 MAX_CALLS = 24
@@ -70,6 +72,8 @@ class Talk:
         packet = gather(self.job, self.role, recipes=0, around=0, brief=True) if brief else gather(self.job, self.role)
         if brief:
             packet = packet.model_copy(update={"tree": ""})
+        elif self.role == "tests":
+            packet.files += compiled_outlines(self.job, pipelines_for(self.job), full=True)
         values = {name: getattr(packet, name) for name in type(packet).model_fields}
         # The start of the request is the same for all tasks of a run, and so is the code in its marks.
         marks = {"project_mark": mark_for(packet.project, packet.tree), "mark": mark_for(packet)}

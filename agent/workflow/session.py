@@ -16,11 +16,13 @@ from ..documents.models import Feature
 from ..events import Journal, ModelCalled
 from ..models.handle import Handle
 from ..planner.models import ExecutionPlan, PlannedTask
+from ..planner.paths import own_files
 from ..settings import Settings
 from ..verifier.bench import Bench
 from ..verifier.compiled import compile_in
 from ..verifier.context import GateContext
 from ..workers.job import Job, Session, Worker
+from .already import done_before
 from .place import Place, task_commits
 from .stopping import Stop, Stopped
 from .turns import Turns, places_for
@@ -178,11 +180,17 @@ class Lane:
         """What the gates get."""
         with self.run.state:
             done, red = dict(self.run.outcomes), dict(self.run.red)
+        feature, already = self.documents(), {}
+        if not self.run.worker.fresh_tree and not git.changed_files(self.worktree, base):
+            already = done_before(self.run.repo, self.run.place.feature, task, feature.task(task.id), base)
         return GateContext(
             task=task,
-            feature=self.documents(),
+            feature=feature,
             worktree=self.worktree,
             base=base,
+            only=own_files(task) if already else None,
+            asked=bool(already),
+            already=already,
             bench=self.bench,
             later=[other for other in self.run.plan.tasks if other.id not in done and other.id != task.id],
             # Only what is still awaited: a test that waits for two tasks is due with the second.

@@ -243,6 +243,16 @@ def test_what_a_fixture_compiles_may_be_awaited(checkout: MakeCheckout, where: s
     assert first.waits == ["T002"] and "KeyError: 'weigh'" in first.why
 
 
+def test_only_what_is_wrong_is_told_beside_what_rightly_waits(checkout: MakeCheckout) -> None:
+    here = checkout(WIRE, {"shop/daily.py": PIPELINE})
+    tests = (
+        '\n\ndef test_weigh(spec):\n    assert spec["root"]["dag"]["tasks"]["weigh"]\n'
+        "\n\ndef test_more(spec, spek):\n    assert spec == spek\n"
+    )
+    text = here.judge({"tests/test_daily.py": COMPILED + tests}, "tests", later=("T002",)).feedback()
+    assert "fixture 'spek' not found" in text and "test_weigh" not in text
+
+
 def test_a_fixture_that_compiles_something_else_is_no_excuse(checkout: MakeCheckout) -> None:
     here = checkout(WIRE, {"shop/daily.py": PIPELINE, "shop/other.py": PIPELINE.replace("daily", "other")})
     text = COMPILED.replace("shop.daily import daily", "shop.other import other").replace(

@@ -113,6 +113,18 @@ def test_plan_warnings_and_gate_limits_are_issues(whole):
     ]
 
 
+def test_doubts_of_gates_that_passed_are_issues_and_a_great_many_are_counted(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001"), make["planned"]("T002")])
+    doubts = [f"line {number} looks odd" for number in range(14)]
+    recorder.verified("T001", gates=[make["gate"]("security", warnings=doubts)])
+    recorder.failed("T002")
+    issues = [issue for issue in summarise(recorder.path).issues if issue.kind == "warning"]
+    assert len(issues) == 13
+    assert (issues[0].task, issues[0].text) == ("T001", "T001, gate security: line 0 looks odd")
+    assert issues[-1].text == "2 more warnings of gates: in report.json, under the gates of the tasks"
+
+
 @pytest.mark.parametrize("outcome", ["verified", "partly", "budget", "interrupted", "error"])
 @pytest.mark.parametrize("final", [True, False, None])
 @pytest.mark.parametrize("state", ["verified", "failed", "skipped", "unfinished", "pending"])

@@ -36,6 +36,39 @@ def test_an_output_that_is_written_to_is_opened_around_all_that_writes() -> None
     assert outputs_opened(mended) == mended
 
 
+def test_an_output_whose_path_is_given_to_a_writer_is_opened_where_the_writer_is_used() -> None:
+    draft = HEAD + (
+        "    with open(rows.path) as source:\n"
+        "        reader = csv.DictReader(source)\n"
+        '        writer = csv.DictWriter(report.path, fieldnames=reader.fieldnames,\n            newline="")\n'
+        "        writer.writeheader()\n"
+        "        for row in reader:\n"
+        "            print(row)\n"
+        "\n"
+        "            writer.writerow(row)\n"
+        "        count = 1\n"
+        "    page_writer = csv.writer(page)\n"
+        "    page_writer.writerow(['<p>'])\n"
+    )
+    mended = outputs_opened(draft)
+    assert mended == HEAD + (
+        "    with open(rows.path) as source:\n"
+        "        reader = csv.DictReader(source)\n"
+        '        with open(report.path, "w", newline="") as report_file:\n'
+        "            writer = csv.DictWriter(report_file, fieldnames=reader.fieldnames)\n"
+        "            writer.writeheader()\n"
+        "            for row in reader:\n"
+        "                print(row)\n"
+        "\n"
+        "                writer.writerow(row)\n"
+        "        count = 1\n"
+        '    with open(page.path, "w", newline="") as page_file:\n'
+        "        page_writer = csv.writer(page_file)\n"
+        "        page_writer.writerow(['<p>'])\n"
+    )
+    assert outputs_opened(mended) == mended
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -45,6 +78,10 @@ def test_an_output_that_is_written_to_is_opened_around_all_that_writes() -> None
         HEAD + "    report_file = 1\n    report.write('x')\n",
         HEAD.replace("@dsl.component\n", "") + "    report.write('x')\n",
         HEAD + "    report.write(\n",
+        HEAD + "    writer = csv.writer(rows.path)\n    writer.writerow([1])\n",  # an input
+        HEAD + "    if rows:\n        writer = csv.writer(report.path)\n    writer.writerow([1])\n",
+        HEAD + "    writer = csv.writer(report.path)\n    writer.writerow(['''a\nb'''])\n",
+        HEAD + '    with open(report.path, "w") as target:\n        writer = csv.writer(target)\n',
     ],
 )
 def test_anything_else_stays_as_it_is(text: str) -> None:
