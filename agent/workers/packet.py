@@ -22,7 +22,7 @@ from .around import awaited, cited_around, contracts
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
-from .related import related
+from .related import prose_of, related
 from .scaffold import as_step, components_of
 from .wanted import wanted_functions
 
@@ -273,8 +273,7 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
     have = set(named)
     told: search.Told = "all" if not brief else "steps" if role == "code" else "first"
     room = CONTEXT_CHARS
-    prose = re.sub(r"[\w.-]*/[\w./-]*", " ", job.task.title)
-    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose, re.I))
+    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose_of(job.task), re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
