@@ -10,7 +10,7 @@ from ..reports.find import find_run, runs_folder
 from ..reports.models import Report, TaskReport
 from ..reports.summarise import summarise
 from ..reports.words import bare, merge_command
-from ..workflow.background import Background, list_background, load
+from ..workflow.background import Background, find_told, list_background, load
 from .models import RunReport, RunState, RunStatus, TaskState
 
 WORDS: dict[str, Literal["verified", "failed", "skipped", "working", "waiting"]] = {
@@ -115,7 +115,7 @@ def report_of(root: Path, hint: str | None) -> RunReport:
     """
     from ..reports.markdown import render
 
-    found = find_run(root, hint)
+    found = find_told(root, hint)
     report = summarise(found.journal)
     return RunReport(
         run=report.run,
