@@ -122,5 +122,7 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
         yield f"    merge:  {run.merge}"
     if run.taken_back:
         yield f"    taken back since: {', '.join(run.taken_back[:10])}"
+    if run.missing and not run.working:
+        yield f"    every task is verified; missing: {run.missing}"
     if run.resume and not run.working:
         yield f"    go on:  {run.resume}"
