@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, UserError
-from ..reports.find import find_run
 from ..reports.standing import as_it_stands
 from ..reports.status import RunStatus, Status
 from ..reports.summarise import summarise
@@ -48,9 +47,11 @@ def report_command(
         out: A file to write it to; standard output if it is not given.
 
     Raises:
-        UserError: There is no such run, or the file cannot be written.
+        UserError: There is no such run, it ended before it began (says why), or the file cannot be written.
     """
-    report = summarise(find_run(root, run).journal)
+    from ..workflow.background import find_told
+
+    report = summarise(find_told(root, run).journal)
     text = in_form(as_it_stands(root, report, worker_on(root, report)), form)
     if out is not None:
         try:
@@ -138,5 +139,7 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
         yield f"    merge:  {run.merge}"
     if run.taken_back:
         yield f"    taken back since: {', '.join(run.taken_back[:10])}"
+    if run.missing and not run.working:
+        yield f"    every task is verified; missing: {run.missing}"
     if run.resume:
         yield f"    go on:  {run.resume}"

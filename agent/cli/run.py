@@ -5,15 +5,18 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...tools import git
 from ..errors import EXIT_OK, KfpilotError
+from ..events import read_journal
 from ..reports.display import choose_display, print_summary
-from ..reports.find import latest_run
+from ..reports.find import JOURNAL, runs_folder
 from ..reports.summarise import summarise
+from ..workflow.background import require_possible, size_of
 from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
-from ..workflow.place import Request, branch_of, choose_start
+from ..workflow.place import Request, branch_of, choose_start, new_run_id
+from ..workflow.resuming import unfinished
 from .common import console_for, say, settings_for
 from .model import download_progress
 from .words import words_of
@@ -57,8 +60,13 @@ def run_command(
     display = choose_display(console, json=json, plain=plain, quiet=quiet)
     code, failure = EXIT_OK, None
     name = find_feature(repo, feature).name
-    if resume:
-        display.catch_up(earlier_events(root, name))
+    # Another run's record is not this one's: it is known beforehand which is, and what it has told before.
+    request.run = "" if resume else new_run_id()
+    record = unfinished(root, name) if resume else runs_folder(root) / request.run
+    before = size_of(record / JOURNAL)
+    if resume and before:
+        # A display counts in what earlier sessions have told.
+        display.catch_up(list(read_journal(record / JOURNAL)))
     try:
         with display, download_progress() as tell:
             code = implement(folder, request, settings, [display], resume=resume, progress=tell)
@@ -66,21 +74,13 @@ def run_command(
         raise
     except KfpilotError as error:
         code, failure = error.exit_code, error
-    info = latest_run(root, name) if any_run(root, name) else None
-    if info and not json:
-        print_summary(summarise(info.journal), console, report_file=(info.directory / "report.md").relative_to(root))
+    told = size_of(record / JOURNAL)
+    if told and (told > before or not failure) and not json:
+        report = summarise(record / JOURNAL)
+        print_summary(report, console, report_file=(record / "report.md").relative_to(root))
     if failure:
         say(str(failure), failure.exit_code)
     return code
-
-
-def earlier_events(root: Path, feature: str) -> list[Any]:
-    """What earlier sessions of the run that is gone on with have told: a display counts it in."""
-    from ..events import read_journal
-    from ..workflow.resuming import unfinished
-
-    journal = unfinished(root, feature) / "journal.jsonl"
-    return list(read_journal(journal)) if journal.exists() else []
 
 
 def in_background(folder: Path, request: Request, overrides: dict[str, object], *, resume: bool, json: bool) -> int:
@@ -99,31 +99,21 @@ def in_background(folder: Path, request: Request, overrides: dict[str, object], 
     return EXIT_OK
 
 
-def any_run(root: Path, feature: str) -> bool:
-    """Whether there is a run with a journal to report on."""
-    from ..reports.find import list_runs
-
-    return bool(list_runs(root, feature))
-
-
 def refuse_as_run(repo: Repo, request: Request, settings: Settings, *, resume: bool) -> None:
     """What the run itself would refuse before it asks a model.
 
     Raises:
-        UserError: It would.
+        KfpilotError: It would.
     """
     from ..workflow.books import check_money
-    from ..workflow.checkout import require_quiet
     from ..workflow.locks import require_free
-    from ..workflow.resuming import unfinished
 
     root, name = git.root_of(repo), find_feature(repo, request.feature).name
     require_free(root, branch_of(name))
     if resume:
         unfinished(root, name)
     else:
-        require_quiet(repo)
-        choose_start(repo, branch_of(name))
+        require_possible(repo, request, settings)
     check_money(settings)
 
 

@@ -13,7 +13,7 @@ from .find import RunInfo, list_runs
 from .models import Report
 from .standing import standing_of
 from .summarise import summarise
-from .words import merge_command, one_line
+from .words import merge_command, missing_end, one_line
 
 if TYPE_CHECKING:
     from ..documents.models import Task
@@ -40,6 +40,7 @@ class RunStatus(BaseModel):
     merge: str = Field(default="", description="The command that takes them over")
     taken_back: list[str] = Field(default=[], description="Verified in the run, and taken back since")
     not_verified: list[str] = []
+    missing: str = Field(default="", description="What a run that broke off lacks, where every task is verified")
     resume: str | None = Field(default=None, description="The command that goes on with it, if it did not end")
 
 
@@ -114,7 +115,7 @@ def _run(root: Path, info: RunInfo, tasks: list[Task] | None) -> RunStatus:
         task.key for task in tasks or [] if task.key in here and task.state != "done"
     ]
     status.merge = merge_command(report) if status.unmerged else ""
-    status.resume = _resume(report)
+    status.missing, status.resume = missing_end(report), _resume(report)
     return status
 
 

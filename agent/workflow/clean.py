@@ -86,7 +86,9 @@ def look(repo: Repo, cache: Path, *, days: float = 30.0, everything: bool = Fals
         *((item, True) for item in rubbish(repo)),
     ]:
         (found.remove if goes or everything else found.keep).append(item)
-    found.remove += background_records(repo, {item.name for item in found.remove if item.kind == "record"})
+    gone = {item.name for item in found.remove if item.kind == "record"}
+    for item, goes in background_records(repo, gone, days):
+        (found.remove if goes or everything else found.keep).append(item)
     return found
 
 
@@ -138,8 +140,11 @@ def run_records(repo: Repo, runs: dict[str, RunInfo], days: float) -> Iterator[t
         yield Item(kind="record", name=path.name, why=why, size=size, unmerged=bool(held)), goes
 
 
-def background_records(repo: Repo, gone: set[str]) -> Iterator[Item]:
-    """What is kept of processes in the background whose run's record is gone, or goes now: it tells of no run."""
+def background_records(repo: Repo, gone: set[str], days: float) -> Iterator[tuple[Item, bool]]:
+    """What is kept of processes in the background whose run has no record, or whose record goes now.
+
+    Of a run that ended before it began it says why, so it stays while it is young.
+    """
     root = git.root_of(repo)
     folder = root / RECORDS / BACKGROUND
     files = [file for file in sorted(folder.iterdir()) if file.suffix in ENDINGS] if folder.is_dir() else []
@@ -147,8 +152,11 @@ def background_records(repo: Repo, gone: set[str]) -> Iterator[Item]:
         job = load(root, run)
         if ((runs_folder(root) / run).exists() and run not in gone) or (job and job.working):
             continue
-        size = sum(leftovers.size_of(file) for file in files if file.stem == run)
-        yield Item(kind="background", name=run, why="there is no record of the run", size=size)
+        own = [file for file in files if file.stem == run]
+        age = (time.time() - max(file.stat().st_mtime for file in own)) / DAY
+        size = sum(leftovers.size_of(file) for file in own)
+        item = Item(kind="background", name=run, why="there is no record of its run", size=size)
+        yield item, run in gone or age >= days
 
 
 def merged_branches(repo: Repo) -> Iterator[str]:

@@ -28,7 +28,6 @@ from ..events import FinalCheck, Journal, Listener, Notice, PlanReady, RunFinish
 from ..models.choose import open_model
 from ..models.guard import guarded
 from ..models.handle import Handle
-from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan
 from ..reports.write import write_reports
 from ..settings import Settings
@@ -43,10 +42,9 @@ from .clean_record import write_clean
 from .handing_over import land, land_earlier
 from .leftovers import clear_leftovers
 from .locks import one_run
-from .picking import selection_of as selection_of
-from .picking import understood
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
 from .resuming import ended, tidy_up, unfinished
+from .selecting import plan_of, planned, understood
 from .session import Run
 from .stepping import invoke
 from .stopping import Stop, surely
@@ -122,6 +120,8 @@ def implement(
             place.request.land = place.request.land or request.land
         else:
             require_quiet(repo)
+            # What is not in the user's documents is said before anything is made, and of their files.
+            planned(feature, request)
             place = place_for(repo, feature, settings, request)
         try:
             return drive(repo, place, settings, listeners, resume=resume, progress=progress, outer=outer)
@@ -299,12 +299,6 @@ class NothingToDo(KfpilotError):
         self.plan = plan
         ticked = sum(skip.why == "already ticked" for skip in plan.skipped)
         super().__init__(f"{feature}: nothing left to do ({ticked} ticked, {len(plan.skipped) - ticked} left out)")
-
-
-def plan_of(place: Place, *, tests_last: bool = False) -> ExecutionPlan:
-    """The deterministic plan of the documents in the worktree."""
-    feature = load_feature(place.worktree / place.directory, place.worktree)
-    return build_plan(feature, selection_of(place.request, feature), tests_last=tests_last)
 
 
 def code_before_tests(run: Run, plan: ExecutionPlan) -> ExecutionPlan:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from kfpilot.agent.documents import load_feature
-from kfpilot.agent.workflow.picking import understood
+from kfpilot.agent.workflow.selecting import understood
 
 TASKS = """# Tasks: Prices
 
