@@ -41,7 +41,7 @@ _YES = (
     r"|i (?:like|approve) (?:it|this|that)"
     r"|(?:that|this|it)(?:'s| is) (?:good|fine|great|right|ok(?:ay)?|perfect))"
 )
-_AGREE = re.compile(rf"^(?:{_YES}[,.! ]+)*{_YES}\s*[.!]*$", re.I)
+_AGREE = re.compile(rf"^(?:{_YES}[,.! ]+)*{_YES}(?:[, ]+please)?\s*[.!]*$", re.I)
 _LEAVE = re.compile(
     r"^(?:no[,.! ]+)?(?:no|nope|stop|cancel|abort|wait|never ?mind|forget it|not (?:yet|now)"
     r"|leave (?:it|that)(?: as it is| alone| be)?"
@@ -71,16 +71,16 @@ _PICKS = rf"{_ONE}(?:{_JOIN}(?:{_ONE}|\d+\b(?![\w.'’%-])))*"
 _ALL = r"(?:everything|(?:all|all of|the rest of)(?: the)?(?: open| remaining)? (?:tasks|stories|it|them)|the rest)\b"
 _WORK = r"(?:do|run|execute|work(?: on)?|implement|redo|retry|try|finish|complete|build)"
 _VERB = (
-    rf"(?:(?:only |just )?(?:{_WORK}|(?:start|begin)(?: with| at| from)?|go(?: on)?(?: with| for)?)(?: only| just)?"
-    r"|only|just)"
+    rf"(?:(?:only |just )?(?:{_WORK}|(?:start|begin)(?: with| at| from)?|go(?: on)?(?: with| for)?|continue with)"
+    r"(?: only| just)?|only|just)"
 )
 _TAIL = r"(?:[ ,]+(?:only|alone|first|now|next|again|please|for now|(?:and )?then stop|thanks))*\s*[.!]*$"
 _WHOLE_ORDER = re.compile(rf"^{_POLITE}{_VERB} (?:{_PICKS}|{_ALL}){_TAIL}", re.I)
 _REST_ORDER = re.compile(rf"^(?:(?:[,:]\s*)?{_POLITE}(?:{_VERB} )?(?:{_PICKS}|{_ALL}))?{_TAIL}", re.I)
 """What may follow a feature's name: nothing, or what of it is to be done."""
 _ORDER_WITH_WORDS = re.compile(
-    rf"^{_POLITE}(?:(?:only |just )?{_WORK}(?: only| just)? {_PICKS}(?:$|[\s,;:.!])"
-    rf"|(?:only|just|(?:start|begin) with|go(?: on)? with) {_PICKS}"
+    rf"^{_POLITE}(?:(?:only |just )?{_WORK}(?: only| just)? (?:{_PICKS}(?:$|[\s,;:.!])|{_ALL} (?:but|except|without)\b)"
+    rf"|(?:only|just|(?:start|begin|continue|go|go on) with) {_PICKS}"
     rf"(?:{_TAIL}|\s*[,;:]|\s+(?:with|using|but|without|except|and|then)\b))",
     re.I | re.S,
 )
@@ -103,9 +103,10 @@ _WHY = re.compile(
     re.I,
 )
 _UNDO = re.compile(
-    rf"^{_POLITE}(?:undo|revert|take back|roll back)\b\s*(?:task\s+|run\s+)?"
+    rf"^{_POLITE}(?:undo|revert|(?:take|roll)(?: (?:it|that))? back)\b\s*(?:task\s+|run\s+)?"
     rf"(?P<target>{_TASK}|\d{{8}}(?:-\d+)*(?:-\w+)?)?"
-    r"(?:it|that|(?:the )?(?:last|latest)(?: run| correction| change| one)?|the (?:run|correction))?[.!]*$",
+    r"(?:it|that|(?:the )?(?:last|latest)(?: run| correction| change| one)?|the (?:run|correction))?"
+    r"(?:,? please)?[.!]*$",
     re.I,
 )
 _SHOW = re.compile(

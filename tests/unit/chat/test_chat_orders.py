@@ -57,6 +57,8 @@ WITH_WORDS = [
     "do T003 again, this time without pandas",
     "work on US2 in small steps",
     "only T003, with a border case",
+    "run everything except T003",
+    "continue with T004, but shorter",
 ]
 NEVER_RUN = [line for line in CORRECTIONS if line not in ("try T003 with csv only", "start T002 after T003")]
 
@@ -97,6 +99,9 @@ def test_words_go_along_once_there_is_nothing_to_correct(line: str) -> None:
         ("Ok!", "agree"),
         ("looks good", "agree"),
         ("great, thanks", "agree"),
+        ("yes please", "agree"),
+        ("take it back", "undo"),
+        ("undo the last change, please", "undo"),
         ("that's fine.", "agree"),
         ("stop", "leave"),
         ("cancel", "leave"),
