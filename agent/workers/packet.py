@@ -22,7 +22,7 @@ from .around import awaited, cited_around, contracts
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
-from .related import related
+from .related import prose_of, related
 from .scaffold import as_step, components_of
 from .wanted import wanted_functions
 
@@ -92,7 +92,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     cited = requirements_of(feature, task, True)
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
     # A small model makes each of them a test, whatever is under test.
-    edges, entities = (edge_cases_of(feature, role, ""), entities_of(feature, role)) if role == "code" else ([], [])
+    edges, entities = (edge_cases_of(feature, role, text), entities_of(feature, role)) if role == "code" else ([], [])
     # Code that is to be mended is its own example.
     recipes = 0 if job.handed else recipes
     return Packet(
@@ -130,17 +130,21 @@ def added_since(job: Job) -> list[str]:
 
 
 SCOPES: dict[Role, str] = {
-    "code": "code that the task needs, not tests, documentation, CI or configuration",
-    "tests": "test files and conftest.py, nothing else",
-    "docs": "documentation (Markdown, docs/), nothing else",
-    "infra": "CI, deployment and configuration files, nothing else",
+    "code": "code (no tests, documentation, CI or configuration)",
+    "tests": "test files with conftest.py and their data",
+    "docs": "documentation (Markdown, docs/)",
+    "infra": "CI, deployment and configuration files",
 }
 
 
 def scope_of(job: Job, role: Role) -> str:
-    """In words, what the role may write."""
+    """In words, what the role may write: the files it is for, and what else is open to it if that must be."""
     files = ", ".join(writes_of(job, role))
-    return f"{files} ({SCOPES[role]})" if files else SCOPES[role]
+    if not files:
+        return f"what the task needs, of this kind alone: {SCOPES[role]}."
+    return (
+        f"{files}. Another file only where the task cannot be done without it, and only of this kind: {SCOPES[role]}."
+    )
 
 
 def rest_of(task: PlannedTask, role: Role) -> str:
@@ -265,19 +269,17 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
         *([] if brief else contracts(job, role)),
     ]
     named = list(dict.fromkeys(named))
-    shown = [show(job.worktree, path) for path in named]
+    shown = [show(job.worktree, path, told="first" if brief else "all") for path in named]
     have = set(named)
+    told: search.Told = "all" if not brief else "steps" if role == "code" else "first"
     room = CONTEXT_CHARS
-    told = role != "infra" and not brief
-    told |= brief and role == "code"
-    prose = re.sub(r"[\w.-]*/[\w./-]*", " ", job.task.title)
-    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose, re.I))
+    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose_of(job.task), re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
         file = (wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole, told=told)
         if not brief and whole and len(file.text) > room:
-            file = show(job.worktree, path, whole=False, told=True)
+            file = show(job.worktree, path, whole=False, told=told)
         if not brief and len(file.text) > room:
             continue
         have.add(path)
@@ -304,14 +306,14 @@ def module_of(root: Path, path: str) -> str:
     return ".".join(relative.parts[:-1] if relative.name == "__init__" else relative.parts)
 
 
-def show(root: Path, path: str, *, whole: bool = True, told: bool = False) -> ShownFile:
+def show(root: Path, path: str, *, whole: bool = True, told: search.Told = "first") -> ShownFile:
     """One file; a long one, or one that is only context, as signatures.
 
     Args:
         root: The repository.
         path: The file, from there.
         whole: Show all of it unless it is long.
-        told: Add to signatures what components say of themselves.
+        told: The docstrings that signatures are given with.
     """
     file = root / path
     language = language_of(path)
