@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...tools.redact import redact
-from ..documents import leading_feature, resolve_feature
+from ..documents import leading_feature
 from ..drafting.draft import Draft, compose, plan_of, save
 from ..drafting.survey import survey
 from ..errors import EXIT_OK, Interrupted, KfpilotError, ToolFailure, UserError
@@ -16,7 +16,7 @@ from ..reports.words import bare, one_line
 from ..settings import Settings
 from .actions import Actions
 from .desk import Desk
-from .grammar import COMMANDS, NUMBERED, Intent, understand
+from .grammar import COMMANDS, Intent, understand
 from .runs import after_failure, feature_to_resume, made_since, marks, nothing_run
 from .said import (
     budget_lines,
@@ -78,7 +78,7 @@ class Talk:
         """
         if not line.strip() and self.session.phase != "asking":
             return True
-        intent = understand(line, self.phase, self.feature_of)
+        intent = understand(line, self.phase, self.perhaps_feature_of)
         self.session.heard("user", redact(line.strip()))
         self.code = EXIT_OK
         try:
@@ -110,8 +110,19 @@ class Talk:
         draft = self.session.draft
         return bool(draft and self.session.saved and list_runs(self.root, draft.folder))
 
+    def perhaps_feature_of(self, words: str) -> tuple[str | None, str]:
+        """The same of words that may be no order: "run 300 rows at once" names none."""
+        try:
+            return self.feature_of(words)
+        except UserError:
+            return None, words
+
     def feature_of(self, words: str) -> tuple[str | None, str]:
-        """The feature that words begin with, the draft's too, and the words after it."""
+        """The feature that an order begins with, the draft's too, and the words after it.
+
+        Raises:
+            UserError: It looks like a feature's name, and there is none.
+        """
         draft, (first, _, rest) = self.session.draft, words.partition(" ")
         if draft and first in (draft.folder, draft.folder.partition("-")[0]):
             return draft.folder, rest.strip()
@@ -267,18 +278,7 @@ class Talk:
         else:
             self.say("Nothing is under way. status says what is open; new: … begins with another feature.")
 
-    def named(self, words: str) -> tuple[str, str]:
-        """The feature that an order names, if it names one, and the words after it.
-
-        Raises:
-            UserError: It looks like a feature's name, and there is none.
-        """
-        named, rest = self.feature_of(words)
-        if named is None and NUMBERED.fullmatch(words.strip()):
-            return resolve_feature(self.root, words, {}, None).name, ""
-        return named or "", rest
-
-    def written(self, named: str, *, draft_meant: bool) -> str:
+    def written(self, named: str | None, *, draft_meant: bool) -> str:
         """The feature to run, its documents written: the one that is named, else the draft's, else the one before."""
         draft = self.session.draft
         if draft and (named == draft.folder or (draft_meant and not named)):
@@ -292,7 +292,7 @@ class Talk:
         if kind == "resume":
             feature, words = feature_to_resume(self.root, words, self.session.feature), ""
         else:
-            named, words = self.named(words)
+            named, words = self.feature_of(words)
             if self.session.questions and not named:
                 # Whoever says go does not want to be asked.
                 while self.session.questions:

@@ -103,7 +103,7 @@ def test_another_feature_is_run_beside_a_draft_that_stays(chat: Chat, line: str)
 
 
 def test_a_feature_that_is_not_there_is_told(chat: Chat) -> None:
-    said = chat.say(REQUEST, "run 007", turns=[DRAFT])
+    said = chat.say(REQUEST, "run 300 rows at once", "run 007", turns=[DRAFT, LONGER])
     assert "No feature matches '007'" in said and "specs/001-prices" in said
     assert chat.code == 2 and not (chat.root / FEATURE).exists()
 
