@@ -123,9 +123,10 @@ class Talk:
         Raises:
             UserError: It looks like a feature's name, and there is none.
         """
-        draft, (first, _, rest) = self.session.draft, words.partition(" ")
-        if draft and first in (draft.folder, draft.folder.partition("-")[0]):
-            return draft.folder, rest.strip()
+        folder, (first, _, rest) = self.session.draft.folder if self.session.draft else "", words.partition(" ")
+        number = folder.partition("-")[0]
+        if first and first in (folder, number if number.isdigit() else folder):
+            return folder, rest.strip()
         return leading_feature(self.root, words)
 
     def do(self, intent: Intent) -> None:
