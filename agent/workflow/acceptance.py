@@ -16,6 +16,7 @@ from ..documents.models import Feature
 from ..errors import ToolFailure
 from ..events import AcceptanceReady, FinalCheck, Notice, ReviewFinished, RunStarted, read_journal
 from ..planner.classify import classify
+from ..planner.groups import is_group, members
 from ..verifier.models import Verdict
 from .place import task_commits
 from .session import Run
@@ -138,4 +139,12 @@ def task_evidence(repo: Repo, head: str, feature: Feature) -> dict[str, TaskEvid
             evidence.files += [name for name in names if name and name not in evidence.files]
             evidence.gates = re.findall(r"(?m)^- ([\w-]+): ", repo.git.log("-1", "--format=%b", sha))
         found[task.key] = evidence
+    for task in feature.tasks.tasks:
+        below = [found[member.key] for member in members(task, feature)] if task.state == "done" else []
+        if is_group(task, feature) and below and all(other.state == "verified" for other in below):
+            # What stands for it is what stands for its sub-tasks.
+            evidence = found[task.key]
+            evidence.state, evidence.commit = "verified", below[-1].commit
+            evidence.gates = [gate for gate in below[0].gates if all(gate in other.gates for other in below)]
+            evidence.files = list(dict.fromkeys(name for other in below for name in other.files))
     return found
