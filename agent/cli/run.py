@@ -11,10 +11,13 @@ from ..errors import EXIT_OK, KfpilotError
 from ..reports.display import choose_display, print_summary
 from ..reports.find import latest_run
 from ..reports.summarise import summarise
+from ..settings import unknown_variables
 from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
 from ..workflow.place import Request, branch_of, choose_start
+from ..workflow.resuming import require_same
 from .common import console_for, say, settings_for
 from .model import download_progress
+from .options import existing_parent
 from .words import words_of
 
 
@@ -41,11 +44,16 @@ def run_command(
     root = git.root_of(repo)
     feature, words = words_of(root, feature, words, words_file)
     settings = settings_for(root, overrides)
+    existing_parent(settings.record, "--record")
+    for text in unknown_variables():
+        print(f"kfpilot: warning: {text}", file=sys.stderr)
     request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories, land=land)
     if dry_run:
         return dry(folder, request, json=json, no_color=no_color)
     if detach:
         return in_background(folder, request, overrides, resume=resume, json=json)
+    if resume:
+        require_same(root, find_feature(repo, feature).name, request)
     console = console_for(no_color, stderr=json)
     display = choose_display(console, json=json, plain=plain, quiet=quiet)
     code, failure = EXIT_OK, None

@@ -23,6 +23,8 @@ from ..reports.write import write_whole
 from ..settings import load_settings
 from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
 from .place import RECORDS, Request, new_run_id, records
+from .ready import require_ready
+from .resuming import require_same
 from .stopping import SIGNALS
 
 START = 4.0
@@ -101,11 +103,13 @@ def start(folder: Path, request: Request, overrides: dict[str, object], *, resum
     root = git.root_of(repo)
     feature = find_feature(repo, request.feature).name
     given = {key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()}
-    load_settings(root, **given)
+    require_ready(root, load_settings(root, **given))
     # Before the lock as well: a child that is about to take it must not find it taken by us.
     refuse_second(root)
     with one_run(root):
         refuse_second(root)
+        if resume:
+            require_same(root, feature, request)
         run = unfinished(root, feature).name if resume else new_run_id()
         job = Background(
             run=run,
