@@ -53,4 +53,4 @@ WordsFile = Annotated[
         help="Your words from this file (- is standard input); they may begin with the feature: 001 only US1."
     ),
 ]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colours and no other styles; NO_COLOR=1 does the same.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR=1 does the same.")]

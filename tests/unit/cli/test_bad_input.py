@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from kfpilot.agent.cli.app import main
+from kfpilot.agent.cli.verify import planned_tasks
+from kfpilot.agent.documents import load_feature
 from kfpilot.agent.workflow.place import Place, Request
 from kfpilot.tools import git
 from kfpilot.tools.errors import ToolFailure
@@ -155,3 +157,17 @@ def test_the_same_selection_is_no_other(call: Call, root: Path, monkeypatch: pyt
     monkeypatch.setenv("OPENAI_BASE_URL", "foo")
     code, told = call("run", "001", "-t", "t2", "--resume")
     assert code == 2 and "is not the URL" in told and "selection" not in told
+
+
+@pytest.mark.parametrize("names", [["t001"], ["T1"], ["T001,T003"]])
+def test_verify_knows_tasks_as_plan_does(names: list[str], root: Path) -> None:
+    feature = load_feature(root / "specs/001-pages", root)
+    assert [task.id for task in planned_tasks(feature, names)] == (["T001", "T003"] if "," in names[0] else ["T001"])
+
+
+def test_verify_of_a_group_judges_its_sub_tasks(root: Path) -> None:
+    path = root / "specs/001-pages/tasks.md"
+    path.write_text("- [x] 1. Pages\n- [x] 1.1 Write docs/a.md\n- [x]* 1.2 Write docs/b.md\n")
+    feature = load_feature(path.parent, root)
+    assert [task.id for task in planned_tasks(feature, ["1"])] == ["1.1"]
+    assert [task.id for task in planned_tasks(feature, [])] == ["1.1", "1.2"]
