@@ -104,6 +104,7 @@ class AttemptFinished(Base):
     attempt: int
     passed: bool
     why: str = Field(default="", description="First failure, one line")
+    said: str = Field(default="", description="What the worker said of its work: a claim, which decides nothing")
 
 
 class HandedBack(Base):

@@ -106,7 +106,9 @@ def mutant(path: str, source: str, edits: list[Edit], kind: str, change: str) ->
         text = text[: edit.start] + edit.text + text[edit.end :]
     if text == source or not parses(path, text):
         return None
-    return Mutant(path=path, line=min(edit.line for edit in edits), function="", kind=kind, change=change, source=text)
+    before, after = (source[edits[0].start : edits[0].end], edits[0].text) if len(edits) == 1 else ("", "")
+    line = min(edit.line for edit in edits)
+    return Mutant(path=path, line=line, function="", kind=kind, change=change, before=before, after=after, source=text)
 
 
 def parses(path: str, text: str) -> bool:

@@ -62,6 +62,8 @@ class Mutant(BaseModel):
         function: The function it is in.
         kind: One of `KINDS`.
         change: In words: "changing `>` to `>=`".
+        before: What is replaced; empty where much is.
+        after: What comes there.
         source: The whole file with the change.
     """
 
@@ -72,10 +74,18 @@ class Mutant(BaseModel):
     function: str
     kind: str
     change: str
+    before: str = ""
+    after: str = ""
     source: str = Field(repr=False)
 
     def __str__(self) -> str:
         return f"{self.change} on line {self.line} of {self.path}"
+
+    @property
+    def brief(self) -> str:
+        """One short line: "shop/keep.py:2: `<` → `<=`"."""
+        what = f"`{_cut(self.before)}` → `{_cut(self.after)}`" if self.before else self.change
+        return f"{self.path}:{self.line}: {what}"
 
 
 def mutants_of(path: str, source: str, functions: Iterable[str]) -> list[Mutant]:
@@ -105,7 +115,10 @@ def mutants_of(path: str, source: str, functions: Iterable[str]) -> list[Mutant]
                     continue
             except (SyntaxError, ValueError):
                 continue
-            mutant = Mutant(path=path, line=at, function=name, kind=kind, change=change, source=changed)
+            before = data[start:end].decode()
+            mutant = Mutant(
+                path=path, line=at, function=name, kind=kind, change=change, before=before, after=text, source=changed
+            )
             made[kind].append(mutant)
         # One of each kind in turn: a dozen of the same kind says less than a few of each.
         found += [m for row in zip_longest(*made.values()) for m in row if m is not None]

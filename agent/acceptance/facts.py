@@ -31,6 +31,7 @@ class TestFacts(BaseModel):
         modules: The modules those come from, dotted.
         strings: Strings in it that may be paths or dotted names.
         words: What it is made of, as plain words.
+        told: The same as it is written.
         asserts: Whether anything in it can fail but by an accident.
     """
 
@@ -44,6 +45,7 @@ class TestFacts(BaseModel):
     modules: set[str] = set()
     strings: set[str] = set()
     words: list[str] = []
+    told: str = ""
     asserts: bool = True
 
 
@@ -66,7 +68,7 @@ class TestReader:
         file = self._file(path)
         found = file.find(names) if file else None
         if file is None or found is None:
-            return TestFacts(text=nodeid, words=words_of(" ".join(names)))
+            return TestFacts(text=nodeid, words=words_of(" ".join(names)), told=" ".join(names))
         classes, function = found
         return self._describe(path, file, classes, function)
 
@@ -111,8 +113,10 @@ class TestReader:
             facts.strings |= {text for text in texts if re.fullmatch(r"[\w./-]{3,200}", text)}
             if node is function or isinstance(node, ast.Assign | ast.AnnAssign):
                 numbers = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and is_number(n.value)]
-                local += [*texts, *map(str, numbers), *used_names(node)]
-        facts.words = words_of(" ".join(local))
+                keywords = [n.arg for n in ast.walk(node) if isinstance(n, ast.keyword) and n.arg]
+                local += [*texts, *map(str, numbers), *used_names(node), *keywords]
+        facts.told = " ".join(local)
+        facts.words = words_of(facts.told)
         helpers = {name: node for place in reversed(places) for name, node in place.helpers.items()}
         # A helper that other test modules share may assert for it; its source is not looked for.
         shared = any(module.partition(".")[0] in TEST_PACKAGES for module in facts.modules)
@@ -240,7 +244,7 @@ _STOP = frozenset(
 def words_of(text: str) -> list[str]:
     """The telling words of a text in its order, each once: lower case, without endings and common words."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    found = (stem(word) for word in re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", text.lower()) if word not in _STOP)
+    found = (one_form(word) for word in re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", text.lower()) if word not in _STOP)
     return list(dict.fromkeys(word for word in found if len(word) > 2 or word[0].isdigit()))
 
 
@@ -248,8 +252,15 @@ def shown_words(words: Iterable[str], text: str) -> list[str]:
     """The words as the text writes them."""
     written: dict[str, str] = {}
     for word in re.findall(r"\d+(?:\.\d+)?|[^\W\d_]+", text):
-        written.setdefault(stem(word.lower()), word)
+        written.setdefault(one_form(word.lower()), word)
     return [written.get(word, word) for word in words]
+
+
+def one_form(word: str) -> str:
+    """A number or word in the form that all its forms share: 41.20 is 41.2, as code that counts with it has it."""
+    if word[0].isdigit():
+        return str(float(word)) if re.fullmatch(r"\d+\.\d+", word) else word
+    return stem(word)
 
 
 def stem(word: str) -> str:

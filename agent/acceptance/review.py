@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from .models import Row, Verdict
 
@@ -21,6 +21,39 @@ TEXT = 400
 Lines = Callable[[str], int | None]
 """How many lines a file of the diff or the repository has; None for one that is in neither."""
 
+SYNONYMS = {
+    "partial": "partly",
+    "partially": "partly",
+    "partially met": "partly",
+    "partly met": "partly",
+    "not met": "open",
+    "unmet": "open",
+    "failed": "open",
+    "missing": "open",
+    "critical": "high",
+    "blocker": "high",
+    "severe": "high",
+    "major": "high",
+    "moderate": "medium",
+    "minor": "low",
+    "trivial": "low",
+    "info": "low",
+    "nit": "low",
+}
+"""Words that models use for a verdict or a severity."""
+
+
+def usual(value: Any) -> Any:
+    """A verdict or severity in the word that is meant by it."""
+    word = " ".join(value.replace("_", " ").lower().split()).strip(" .`*") if isinstance(value, str) else value
+    return SYNONYMS.get(word, word) if isinstance(word, str) else word
+
+
+# A model is told the values as an enumeration. An answer with another word is read all the same: `check_answer` decides
+# what of it counts, and one bad word must not cost the whole review.
+LowerVerdict = Annotated[str, BeforeValidator(usual), WithJsonSchema({"type": "string", "enum": ["partly", "open"]})]
+SeverityWord = Annotated[str, BeforeValidator(usual), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})]
+
 # No defaults in the answer's models: strict structured output wants every field to be required.
 
 
@@ -28,7 +61,7 @@ class VerdictChoice(BaseModel):
     """A verdict that the reviewer lowers."""
 
     id: str = Field(description="FR-001, SC-002, US1/AS2")
-    verdict: str = Field(description="partly or open")
+    verdict: LowerVerdict
     reason: str = Field(description="What is not shown, in one sentence")
     file: str = Field(description="Where it is seen")
     line: int
@@ -37,7 +70,7 @@ class VerdictChoice(BaseModel):
 class FindingChoice(BaseModel):
     """Something that must be mended."""
 
-    severity: str = Field(description="high, medium or low")
+    severity: SeverityWord = Field(description="high: wrong result, data loss, secret; medium: fails in some case")
     file: str
     line: int
     what: str = Field(description="What is wrong, and what it leads to")
@@ -121,7 +154,7 @@ def check_answer(answer: ReviewAnswer, rows: Sequence[Row], lines: Lines) -> Rev
         if file is None or not item.what.strip():
             review.unsupported += 1
             continue
-        severity: Severity = next((known for known in SEVERITIES if known == item.severity.strip().lower()), "medium")
+        severity: Severity = next((known for known in SEVERITIES if known == item.severity), "medium")
         review.findings.append(
             ReviewFinding(severity=severity, file=file, line=item.line, what=short(item.what), mend=short(item.mend))
         )

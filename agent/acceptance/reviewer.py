@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
-from importlib import resources
 from typing import TYPE_CHECKING, Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from ..documents.models import Feature
 from ..errors import KfpilotError
-from ..marks import mark_for
 from ..models.ask import Asker, Emit
 from ..models.failures import model_error
 from ..models.handle import Handle
-from ..models.wire import rough_tokens
-from ..planner.cover import criteria
-from .diff import ShownDiff, shown_diff
 from .models import Row
+from .request import HEAD, ReviewedTask, render
 from .review import Lines, Review, ReviewAnswer, check_answer
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-HEAD = "# Task review"
-"""First line of the request: a replay finds the answers of a review by it."""
-
 ANSWERS = 2
 """The first answer, and one more after its faults were shown."""
 RETRIES = 2
 """After a failure of the endpoint that may pass."""
-BUDGET = 24_000
-"""Tokens of diff, at the most."""
-ANSWER_ROOM = 3_000
-SPEC_ROOM = 8_000
-
 Mode = Literal["auto", "always", "never"]
-
-
-class ReviewedTask(BaseModel):
-    """A task as the reviewer is told of it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    title: str
-    role: str
-    state: str
-    gates: list[str] = []
 
 
 def why_not(mode: Mode, handle: Handle, rows: Sequence[Row], patch: str) -> str:
@@ -131,49 +104,3 @@ def patient(ask: Asker[ReviewAnswer], messages: Sequence[BaseMessage]) -> tuple[
             raise found
         time.sleep(min(2.0**again if wait is None else wait, 30.0))
     raise AssertionError("not reached")
-
-
-def render(
-    feature: Feature, rows: Sequence[Row], tasks: Sequence[ReviewedTask], patch: str, context_tokens: int | None = None
-) -> tuple[str, str, ShownDiff]:
-    """The reviewer's two messages, the rules and the request, and what of the diff is in it."""
-    import jinja2
-
-    from ... import prompts
-
-    # For a model, not for a browser: escaping would change what the documents say.
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string((resources.files(prompts) / "reviewer.md").read_text(encoding="utf-8"))
-    told, used = [], 0
-    every = criteria(feature)
-    for item in every:
-        text = " ".join(item.text.replace("**", "").split())
-        used += rough_tokens(text) + 8
-        if used > SPEC_ROOM:
-            break
-        told.append({"id": item.id, "path": item.path, "line": item.line, "text": text})
-    values = {
-        "head": HEAD,
-        "feature": feature.name,
-        "criteria": told,
-        "more_criteria": len(every) - len(told),
-        "rows": [
-            {"id": row.id, "verdict": row.verdict, "reason": row.reason, "tests": row.shown_by[:3]} for row in rows
-        ],
-        "tasks": [task.model_dump() for task in tasks],
-    }
-    # Whoever wrote the data cannot know the code, so nothing in it can close the marks around it.
-    values |= {"code": mark_for(values, patch), "diff": "", "left_out": []}
-
-    def said(**more: object) -> tuple[str, str]:
-        context = template.new_context({**values, **more})
-        system = "".join(template.blocks["system"](context))
-        request = "".join(template.blocks["request"](context))
-        return system.strip(), re.sub(r"\n{3,}", "\n\n", request).strip()
-
-    room = BUDGET
-    if context_tokens:
-        room = min(room, context_tokens - ANSWER_ROOM - sum(rough_tokens(text) for text in said()))
-    shown = shown_diff(patch, max(room, 0))
-    system, request = said(diff=shown.text, left_out=shown.left_out[:40])
-    return system, request, shown

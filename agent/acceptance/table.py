@@ -32,8 +32,9 @@ def build_table(feature: Feature, tasks: Mapping[str, TaskEvidence], run: TestRu
 
 def _row(criterion: Criterion, covers: list[Cover], linker: Linker) -> Row:
     tests = linker.links(criterion, covers)
-    tasks = [linker.tasks[cover.task] for cover in covers]
-    verdict, reason = _judge(criterion, covers, tests, linker)
+    keys = [*(cover.task for cover in covers), *linker.written_for(criterion, covers)]
+    tasks = [linker.tasks[key] for key in linker.tasks if key in keys]
+    verdict, reason, unseen = _judge(criterion, covers, tasks, tests, linker)
     if linker.run.broken and verdict != "met":
         reason += f"; the tests did not run to their end: {linker.run.broken}"
     return Row(
@@ -46,95 +47,134 @@ def _row(criterion: Criterion, covers: list[Cover], linker: Linker) -> Row:
         tests=tests,
         tasks=[task.key for task in tasks],
         commits=list(dict.fromkeys(task.commit for task in tasks if task.commit)),
+        unseen=unseen,
         gap=not covers and not any(test.link in {*SHOWS, "near"} for test in tests),
     )
 
 
-def _judge(criterion: Criterion, covers: list[Cover], tests: list[TestLink], linker: Linker) -> tuple[Verdict, str]:
-    tasks = [linker.tasks[cover.task] for cover in covers]
+def _judge(
+    criterion: Criterion, covers: list[Cover], tasks: list[TaskEvidence], tests: list[TestLink], linker: Linker
+) -> tuple[Verdict, str, list[str]]:
+    """The verdict, its reason, and what the gates could not see where they are what speaks for it."""
     showing = [test for test in tests if test.link in SHOWS]
     passed = [test for test in showing if test.outcome == "passed"]
     wrong = [test for test in showing if test.outcome in ("failed", "error")]
     unrun = [test for test in showing if test.outcome not in ("passed", "failed", "error")]
     left = [task for task in tasks if not task.done]
     elsewhere = needs_elsewhere(criterion.kind, criterion.text)
-    shown = _shown(passed, covers)
+    shown = _shown(criterion, passed, linker)
+    gates, unseen = _by_gates(covers, linker)
 
     if wrong:
         rest = f"; {_tests(passed)} passed" if passed else ""
-        return ("partly" if passed else "open"), f"{_tests(wrong)} {_outcome(wrong)}{rest}"
+        return ("partly" if passed else "open"), f"{_tests(wrong)} {_outcome(wrong)}{rest}", []
     if covers and len(left) == len(tasks) and not passed:
-        return "open", f"{_states(left)}"
-    if elsewhere and (elsewhere.never or not passed) and not left and not _by_gates(covers, linker):
-        return "not verifiable here", _needs(elsewhere, criterion, covers, passed)
+        return "open", f"{_states(left)}", []
+    if elsewhere and (elsewhere.never or not passed) and not left and not gates:
+        return "not verifiable here", _needs(elsewhere, criterion, covers, passed), []
     near = [test for test in tests if test.link == "near" and test.outcome == "passed"]
     if near and not passed and not left and (not covers or covers[0].link == "works-on"):
-        return "partly", _nearly(near, criterion)
+        return "partly", _nearly(near, criterion, linker), []
     if not covers and not passed:
-        return "open", NO_TASK
+        return "open", NO_TASK, []
     if left:
-        return "partly", "; ".join(part for part in (shown, _states(left)) if part)
+        return "partly", "; ".join(part for part in (shown, _states(left)) if part), []
     if passed and unrun:
-        return "partly", f"{shown}; {_tests(unrun)} {_outcome(unrun)}, which shows nothing"
+        return "partly", f"{shown}; {_tests(unrun)} {_outcome(unrun)}, which shows nothing", []
+    doubt = _doubt(criterion, covers, passed, linker)
+    if doubt:
+        return "partly", f"{shown}; {doubt}", []
     if passed:
-        return "met", shown + ("" if covers else "; no task names it")
+        return "met", shown + ("" if covers else "; no task names it"), []
     if covers[0].link == "works-on":
         keys = _keys(tasks)
-        return "partly", f"{keys} works on what it names, and does not cite it: a weak link; no test is linked to it"
-    gates = _by_gates(covers, linker)
+        text = f"{keys} works on what it names, and does not cite it: a weak link; no test is linked to it"
+        return "partly", text, []
     if gates:
-        return "met", gates
-    return "partly", _unshown(criterion, covers, tests, unrun, linker)
+        return "met", gates, unseen
+    unseen = list(dict.fromkeys(text for cover in covers for text in linker.tasks[cover.task].not_verified))
+    return "partly", _unshown(criterion, covers, tests, unrun, linker), unseen[:1]
 
 
-def _shown(passed: list[TestLink], covers: list[Cover]) -> str:
+def _doubt(criterion: Criterion, covers: list[Cover], passed: list[TestLink], linker: Linker) -> str:
+    """Why tests that no task wrote for the requirement by its id do not show it; empty if they do.
+
+    They are written for the code of its tasks. So they must be seen to notice changes of that code, and where the same
+    tasks bring other requirements too, one of them must speak of this one.
+    """
+    if not passed or any(test.link != "written" for test in passed):
+        return ""
+    for_code = linker.written_for(criterion, covers)
+    makers = list(dict.fromkeys(cover.task for made in for_code.values() for cover in made))
+    if not any(linker.tasks[key].noticed for key in [*for_code, *makers]):
+        return f"it was not seen that they notice a change of the code: name {criterion.ref} in a test"
+    if any(test.speaks for test in passed) or not linker.has_others(criterion, makers):
+        return ""
+    return f"name {criterion.ref} in a test"
+
+
+def _shown(criterion: Criterion, passed: list[TestLink], linker: Linker) -> str:
     """How the passed tests are linked, the strongest link first."""
-    named = [test for test in passed if test.link == "named"]
-    by_file = [test for test in passed if test.link == "file"]
-    by_task = [test for test in passed if test.link == "task"]
-    by_words = [test for test in passed if test.link == "words"]
-    if named:
-        return f"named by {_tests(named)}, passed"
-    if by_file:
-        return f"named at the head of the file of {_tests(by_file)}, passed"
-    if by_task:
-        tasks = dict.fromkeys(test.by.partition(",")[0] for test in by_task)
-        uses = dict.fromkeys(test.by.partition(", uses ")[2] for test in by_task)
-        many = _many(by_task)
-        return f"{many} of {', '.join(tasks)}, which cites it, passed and used {', '.join(uses)}"
-    if by_words:
-        words = by_words[0].by.split(", ")[:6]
-        return (
-            f"{_many(by_words)} of its story passed with words of it ({', '.join(words)}): a weak link, none names it"
-        )
-    return ""
+    if not passed:
+        return ""
+    same = [test for test in passed if test.link == passed[0].link]
+    if same[0].link == "named":
+        return f"named by {_tests(same)}, passed"
+    if same[0].link == "file":
+        return f"named at the head of the file of {_tests(same)}, passed"
+    if same[0].link == "words":
+        words = ", ".join(linker.telling(criterion, same[0].nodeid))
+        return f"{_many(same)} of its story passed and {_speak(same)} of the same ({words}): a weak link, none names it"
+    tasks = ", ".join(dict.fromkeys(test.by.partition(",")[0] for test in same))
+    uses = ", ".join(dict.fromkeys(test.by.partition(", uses ")[2] for test in same))
+    if same[0].link == "written":
+        who = tasks.replace(" for ", ", written for the code of ")
+    else:
+        who = f"{tasks}, which cites it"
+    earlier = " (all stood there before)" if all(test.earlier for test in same) else ""
+    return f"{_many(same)} of {who}, passed and used {uses}{earlier}{_speaking(criterion, same, linker)}"
 
 
-def _nearly(near: list[TestLink], criterion: Criterion) -> str:
+def _speaking(criterion: Criterion, tests: list[TestLink], linker: Linker) -> str:
+    """How many of a task's tests are about the criterion itself, and by what that is seen."""
+    every, best = _names(tests), [test for test in tests if test.speaks]
+    if not best:
+        return f"; {'none of them speaks' if len(every) > 1 else 'it does not speak'} of the same"
+    words = ", ".join(linker.telling(criterion, best[0].nodeid))
+    if len(_names(best)) == len(every):
+        return f" ({words})"
+    return f"; {len(_names(best))} of them {_speak(best)} of the same ({words})"
+
+
+def _nearly(near: list[TestLink], criterion: Criterion, linker: Linker) -> str:
     """What speaks for a requirement that no task cites."""
-    words = near[0].by.split(", ")[:6]
+    words = linker.telling(criterion, near[0].nodeid)
     name = f"name {criterion.ref} in a task or a test to have it shown"
-    speak = "speaks" if _many(near) == "1 test" else "speak"
-    return f"no task cites it; {_tests(near)} passed and {speak} of the same ({', '.join(words)}): a weak link; {name}"
+    same = f"{_tests(near)} passed and {_speak(near)} of the same ({', '.join(words)})"
+    return f"no task cites it; {same}: a weak link; {name}"
+
+
+def _speak(tests: list[TestLink]) -> str:
+    return "speaks" if len(_names(tests)) == 1 else "speak"
 
 
 def _many(tests: list[TestLink]) -> str:
-    number = len({test.nodeid.partition("[")[0] for test in tests})
+    number = len(_names(tests))
     return "1 test" if number == 1 else f"{number} tests"
 
 
-def _by_gates(covers: list[Cover], linker: Linker) -> str:
-    """For what is documentation or infrastructure: the gates of the verified tasks that cite it; empty if it is not."""
+def _by_gates(covers: list[Cover], linker: Linker) -> tuple[str, list[str]]:
+    """For what is documentation or infrastructure: the gates of the verified tasks that cite it, and what these could
+    not see; empty if it is not."""
     citing = [linker.tasks[cover.task] for cover in covers if cover.link == "cites"]
     works = [task for task in citing if task.roles != ["tests"]]
     if not works or any(task.state != "verified" for task in works):
-        return ""
+        return "", []
     if any(role not in ("docs", "infra") for task in works for role in task.roles):
-        return ""
+        return "", []
     gates = list(dict.fromkeys(gate for task in works for gate in task.gates))
     unseen = list(dict.fromkeys(text for task in works for text in task.not_verified))
-    rest = f"; not verified here: {'; '.join(unseen[:3])}" if unseen else ""
-    return f"the gates of {_keys(works)} passed ({', '.join(gates)}){rest}" if gates else ""
+    return (f"the gates of {_keys(works)} passed ({', '.join(gates)})", unseen[:3]) if gates else ("", [])
 
 
 def _unshown(
@@ -153,12 +193,10 @@ def _unshown(
         return f"{states}; {_tests(unsure)} of {unsure[0].by} passed but uses nothing that its tasks made"
     if by_story:
         return f"{states}; tests of the story pass, but none names {criterion.ref} or speaks of the same"
-    unseen = [text for cover in covers for text in linker.tasks[cover.task].not_verified]
-    rest = f"; not verified here: {unseen[0]}" if unseen else ""
     uses = linker.uses(criterion, covers)
     if uses:
-        return f"{states}; {uses[0]} uses what they made, but no test names {criterion.ref} or was written for it{rest}"
-    return f"{states}, but no passed test is linked to it: name {criterion.ref} in a test{rest}"
+        return f"{states}; {uses[0]} uses what they made, but no test names {criterion.ref} or was written for it"
+    return f"{states}, but no passed test is linked to it: name {criterion.ref} in a test"
 
 
 def _needs(elsewhere: Elsewhere, criterion: Criterion, covers: list[Cover], passed: list[TestLink]) -> str:
@@ -168,8 +206,13 @@ def _needs(elsewhere: Elsewhere, criterion: Criterion, covers: list[Cover], pass
     return text if covers else f"{text}; {NO_TASK} either"
 
 
+def _names(tests: list[TestLink]) -> list[str]:
+    """The tests, each once whatever its parameters."""
+    return list(dict.fromkeys(test.nodeid.partition("[")[0].rpartition("/")[2] for test in tests))
+
+
 def _tests(tests: list[TestLink]) -> str:
-    names = list(dict.fromkeys(test.nodeid.partition("[")[0].rpartition("/")[2] for test in tests))
+    names = _names(tests)
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 

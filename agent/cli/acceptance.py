@@ -104,9 +104,7 @@ def show(rows: list[Row], console: Console) -> None:
         line.append(f"  {bare(row.text)}", style="default")
         whole = not console.is_terminal
         console.print(line, soft_wrap=whole, highlight=False)
-        below = [f"{row.reason}"]
-        shown = row.shown_by
-        below += [f"test {nodeid}" for nodeid in shown[:3]] + ([f"and {len(shown) - 3} more"] if len(shown) > 3 else [])
+        below = [row.why, *(f"test {nodeid}" for nodeid in row.evidence)]
         commits = f", commits {', '.join(sha[:10] for sha in row.commits)}" if row.commits else ""
         below += [f"tasks {', '.join(row.tasks)}{commits}"] if row.tasks else []
         for text in [*below, row.where]:

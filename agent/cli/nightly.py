@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 nightly_app = typer.Typer(
     name="nightly",
     help="Work the backlog unattended: every feature with open tasks, or what backlog.yaml lists. Never asks.",
-    epilog="Examples:  kfpilot nightly --dry-run   ·   kfpilot nightly --until 06:00 --max-tokens 2000000   ·   "
+    epilog="Examples:  kfpilot nightly --dry-run   ·   kfpilot nightly --until 06:00 --max-tokens 2M   ·   "
     "kfpilot nightly --land pull-request --json   ·   kfpilot nightly schedule --cron",
     invoke_without_command=True,
     no_args_is_help=False,
@@ -48,11 +48,11 @@ def nightly(
     model: Annotated[str | None, typer.Option("--model", "-m", help="The model of every feature.")] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint (default: OPENAI_BASE_URL).")] = None,
     worker: Annotated[str | None, typer.Option(help="auto, tool or draft.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of the whole night.")] = None,
-    max_calls: Annotated[int | None, typer.Option(min=1, help="Model calls of the whole night.")] = None,
+    max_tokens: Annotated[str | None, typer.Option(help="Tokens of the whole night, like 500k or 2M.")] = None,
+    max_calls: Annotated[str | None, typer.Option(help="Model calls of the whole night.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes of work of the whole night.")] = None,
-    feature_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens a feature.")] = None,
-    feature_calls: Annotated[int | None, typer.Option(min=1, help="Model calls a feature.")] = None,
+    feature_tokens: Annotated[str | None, typer.Option(help="Tokens a feature, like 500k.")] = None,
+    feature_calls: Annotated[str | None, typer.Option(help="Model calls a feature.")] = None,
     feature_minutes: Annotated[float | None, typer.Option(min=0.01, help="Minutes a feature.")] = None,
     until: Annotated[str | None, typer.Option(metavar="HH:MM", help="No work begins or goes on after this.")] = None,
     gate: Annotated[
@@ -101,8 +101,8 @@ def nightly(
         repo,
         backlog,
         only=only or [],
-        night=checked(Budget, tokens=max_tokens, calls=max_calls, minutes=max_minutes),
-        feature=checked(Budget, tokens=feature_tokens, calls=feature_calls, minutes=feature_minutes),
+        night=checked(Budget, "max", tokens=max_tokens, calls=max_calls, minutes=max_minutes),
+        feature=checked(Budget, "feature", tokens=feature_tokens, calls=feature_calls, minutes=feature_minutes),
         until=until,
         gate=gate,
         landing={"mode": land, "remote": remote, "base": base, "host": host},
@@ -180,17 +180,30 @@ def chosen(entries: list[Entry], only: list[str]) -> list[Entry]:
     """The entries that --only names; dependencies on others are taken as met by their branches."""
     if not only:
         return entries
-    names = {entry.name for entry in entries}
-    unknown = [name for name in only if name not in names]
-    if unknown:
-        raise UserError(
-            f"--only {unknown[0]}: no such feature in the backlog", mend=f"It has: {', '.join(sorted(names))}."
-        )
-    return [entry for entry in entries if entry.name in only]
+    names = [entry.name for entry in entries]
+    known = {
+        entry.name: {entry.name, entry.directory, entry.feature, entry.feature.partition("-")[0]} for entry in entries
+    }
+    wanted: set[str] = set()
+    for said in only:
+        # As everywhere: the name, its number, its folder.
+        found = [name for name in names if said.rstrip("/") in known[name]]
+        found = [said] if said in found else found
+        if len(found) != 1:
+            why = f"it may be {' or '.join(found)}" if found else "no such feature in the backlog"
+            raise UserError(f"--only {said}: {why}", mend=f"It has: {', '.join(sorted(names))}.")
+        wanted.update(found)
+    return [entry for entry in entries if entry.name in wanted]
 
 
-def checked(kind: Any, **values: Any) -> Any:
-    """A model from options; what it refuses is the user's error."""
+def checked(kind: Any, of: str = "", **values: Any) -> Any:
+    """A model from options; what it refuses is the user's error.
+
+    Args:
+        kind: The model.
+        of: How its options begin.
+        values: What they say.
+    """
     from pydantic import ValidationError
 
     try:
@@ -198,7 +211,8 @@ def checked(kind: Any, **values: Any) -> Any:
     except ValidationError as error:
         found = error.errors()[0]
         option = {"mode": "land"}.get(str(found["loc"][0]), str(found["loc"][0]))
-        raise UserError(f"--{option.replace('_', '-')}: {found['msg']}", mend="See kfpilot nightly --help.") from None
+        name = "-".join(filter(None, (of, option.replace("_", "-"))))
+        raise UserError(f"--{name} {found['input']}: {found['msg']}", mend="See kfpilot nightly --help.") from None
 
 
 def next_time(text: str) -> float:

@@ -13,6 +13,7 @@ from ...tools import git
 from ..documents import list_features, load_feature, resolve_feature
 from ..documents.models import Feature
 from ..errors import UserError
+from ..planner.selection import Selection, choose
 from ..workflow.driver import open_checkout
 from ..workflow.place import branch_of
 from .models import Backlog, Budget, Defaults, Entry, Landing, NightPart, Wanted
@@ -96,6 +97,8 @@ def said(found: dict[str, Any]) -> str:
             for model in (Backlog, NightPart, Landing, Wanted, Defaults, Budget)
             for field in model.model_fields
         ]
+        if name in known:
+            return f"the key '{name}' does not belong here; look at how far it is indented"
         near = difflib.get_close_matches(name, known, n=1)
         return f"there is no key '{name}' here" + (f"; did you mean '{near[0]}'?" if near else "")
     if found["type"] == "missing":
@@ -132,6 +135,7 @@ def entries_of(backlog: Backlog, lines: list[int], file: Path, default_root: Pat
             raise UserError(
                 f"two features are called '{entry.name}'", where=file, line=line, mend="Give one of them a `name`."
             )
+        check_selection(entry, file, line)
         entries.append(entry)
     names = [entry.name for entry in entries]
     for entry, line in zip(entries, lines, strict=True):
@@ -146,6 +150,21 @@ def entries_of(backlog: Backlog, lines: list[int], file: Path, default_root: Pat
         needed = [by_name[name] for name in entry.depends_on]
         entry.after = [branch_of(other.feature) for other in needed if other.root == entry.root]
     return in_order(entries, where=file, lines=dict(zip(names, lines, strict=True)))
+
+
+def check_selection(entry: Entry, file: Path, line: int) -> None:
+    """The tasks and stories that a backlog picks exist.
+
+    Raises:
+        UserError: One does not.
+    """
+    if entry.problem or not (entry.tasks or entry.stories):
+        return
+    feature = load_feature(entry.root / entry.directory, entry.root)
+    try:
+        choose(feature, Selection(tasks=entry.tasks, stories=entry.stories))
+    except UserError as error:
+        raise UserError(f"'{entry.name}': {error.what}", where=file, line=line, mend=error.mend) from None
 
 
 def repository(wanted: Wanted, file: Path, line: int, default_root: Path | None) -> Path:

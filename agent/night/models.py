@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..reports.models import Report
+from ..settings import count_of
 
 Gate = Literal["skip", "proceed"]
 LandMode = Literal["branch", "push", "pull-request"]
@@ -35,6 +36,7 @@ def clock_of(value: Any) -> Any:
     return value.strip()
 
 
+Amount = Annotated[int, BeforeValidator(count_of)]
 Priority = Annotated[int, BeforeValidator(priority_of), Field(ge=0, le=999)]
 Clock = Annotated[str, BeforeValidator(clock_of)]
 
@@ -52,8 +54,8 @@ class Model(BaseModel):
 class Budget(Model):
     """What a feature, or a night, may use up; None is no limit."""
 
-    tokens: int | None = Field(default=None, gt=0, description="Prompt and completion together")
-    calls: int | None = Field(default=None, gt=0, description="Calls of the model")
+    tokens: Amount | None = Field(default=None, gt=0, description="Prompt and completion together, like 500k or 2M")
+    calls: Amount | None = Field(default=None, gt=0, description="Calls of the model")
     minutes: float | None = Field(default=None, gt=0, description="Minutes of work")
 
     def over(self, other: Budget) -> Budget:

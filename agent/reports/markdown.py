@@ -116,7 +116,8 @@ What the author of the tests says; the gates have judged the outcome, not the cl
 {{ "–" if g.exit_code is none else g.exit_code }} | \
 {{ "%.1f s" | format(g.seconds) }} | {{ g.summary | cell }}\
 {% for f in g.failures[:3] if not g.passed %}<br>{{ f | cell }}{% endfor %}\
-{% for n in g.notes[:3] %}<br>{{ n | cell }}{% endfor %} |
+{% for n in g.notes[:5] %}<br>{{ n | cell }}{% endfor %}\
+{% if g.notes | length > 5 %}<br>and {{ g.notes | length - 5 }} more{% endif %} |
 {% endfor %}\
 {% else %}\
 No gate has run.
@@ -199,8 +200,8 @@ Final check of the whole branch: \
 |---|---|---|---|---|---|
 {% for row in r.acceptance %}\
 | **{{ row.id | cell }}** {{ row.text | cell }}<br>`{{ row.where | cell }}` | {{ row.verdict | verdict }}\
-{% if row.lowered_from %}<br>(was {{ row.lowered_from }}){% endif %} | {{ row.reason | cell }} | \
-{{ row.shown_by | files(3) }} | {{ row.tasks | list_of }} | {{ row.commits | commits }} |
+{% if row.lowered_from %}<br>(was {{ row.lowered_from }}){% endif %} | {{ row.why | cell }} | \
+{{ row.evidence | files }} | {{ row.tasks | list_of }} | {{ row.commits | commits }} |
 {% endfor %}\
 {% for row in r.acceptance if row.gap %}\
 {% if loop.first %}

@@ -205,7 +205,7 @@ def _acceptance_issues(report: Report) -> Iterator[Issue]:
     unfinished = {task.id for task in report.open}
     for row in report.acceptance:
         if row.verdict == "open" and not row.gap and not unfinished & set(row.tasks):
-            yield Issue(kind="warning", text=f"Acceptance: {row.id} is open: {one_line(row.reason)}")
+            yield Issue(kind="warning", text=f"Acceptance: {row.id} is open: {one_line(row.why)}")
     for found in report.review.findings if report.review else []:
         place = f"{found.file}:{found.line}"
         yield Issue(kind="warning", text=f"Review, {found.severity}: {place}: {one_line(found.what)}")

@@ -25,7 +25,7 @@ MOST_FILES = 4
 MOST_SINGLE = 8
 SECONDS = 8.0
 """For all changes together; what is not tried by then is not tried."""
-SHOWN = 5
+SHOWN = 3
 
 
 def try_data(
@@ -124,7 +124,7 @@ def told(
     done = [item for item in [*whole, *single] if item.outcome != "broken"]
     survived = sum(item.outcome == "survived" for item in done)
     alive = [item.mutant for item in single if item.outcome == "survived"]
-    notes = [f"{mutant} is noticed by no test" for mutant in alive[:SHOWN]]
+    notes = [f"{mutant.brief} is noticed by no test" for mutant in alive[:SHOWN]]
     if len(alive) > SHOWN:
         notes.append(f"and {len(alive) - SHOWN} more changes of values and keys; a test need not notice all of them")
     blind: list[str] = []

@@ -28,6 +28,8 @@ SECONDS = 8.0
 """For all mutants together; what is not tried by then is not tried."""
 
 NAMED_AS_SURVIVOR = 5
+NOTED = 3
+"""Survivors that are named one by one where the gate passes."""
 
 
 def gate_mutation(ctx: GateContext) -> GateResult:
@@ -106,6 +108,7 @@ def told(
     """The verdict over all mutants that were tried."""
     blind: list[str] = []
     notes: list[str] = []
+    unnoticed: list[Mutant] = []
     killed = survived = 0
     for number, target in enumerate(targets):
         done = [item for item in judged.get(number, []) if item.outcome != "broken"]
@@ -113,7 +116,7 @@ def told(
         crashed = sum(item.outcome == "crashed" for item in done)
         killed += len(done) - len(alive)
         survived += len(alive)
-        notes += [f"{mutant} is noticed by no test" for mutant in alive]
+        unnoticed += alive
         # Any call notices that the code raises; what makes a test is that an assertion notices a wrong result.
         if len(alive) < LEAST or len(alive) + crashed < len(done):
             continue
@@ -126,7 +129,8 @@ def told(
         if failing and claimed(ctx, target, targets) and not is_pipeline(target, ctx.read(target.path)):
             blind.append(message)
         else:
-            notes.insert(0, message)
+            notes.append(message)
+    notes += noted(unnoticed)
     total = killed + survived
     good = f"{killed} of {total} changes of the code were noticed" if total else "no change of the code could be tried"
     return result(
@@ -137,6 +141,13 @@ def told(
         not_verified=unseen,
         notes=notes,
     )
+
+
+def noted(alive: list[Mutant]) -> list[str]:
+    """A line for each of the first changes that no test notices, and how many more there are."""
+    more = len(alive) - NOTED
+    rest = [f"and {more} more {'change' if more == 1 else 'changes'} noticed by no test"] if more > 0 else []
+    return [f"{mutant.brief} is noticed by no test" for mutant in alive[:NOTED]] + rest
 
 
 def choose(

@@ -22,7 +22,7 @@ from .around import awaited, cited_around, contracts
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
-from .related import related
+from .related import prose_of, related
 from .scaffold import as_step, components_of
 from .wanted import wanted_functions
 
@@ -92,7 +92,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
     cited = requirements_of(feature, task, True)
     text = " ".join([task.title, *document.details, *task.files, *([] if brief else cited)])
     # A small model makes each of them a test, whatever is under test.
-    edges, entities = (edge_cases_of(feature, role, ""), entities_of(feature, role)) if role == "code" else ([], [])
+    edges, entities = (edge_cases_of(feature, role, text), entities_of(feature, role)) if role == "code" else ([], [])
     # Code that is to be mended is its own example.
     recipes = 0 if job.handed else recipes
     return Packet(
@@ -270,8 +270,7 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
     room = CONTEXT_CHARS
     told = role != "infra" and not brief
     told |= brief and role == "code"
-    prose = re.sub(r"[\w.-]*/[\w./-]*", " ", job.task.title)
-    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose, re.I))
+    wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose_of(job.task), re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue

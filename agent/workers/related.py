@@ -21,6 +21,7 @@ OPERATED = re.compile(
     re.I,
 )
 """A page about how the feature is run, and not only about what it does."""
+OF_PIPELINES = re.compile(r"\bpipelines?\b|\bcompile", re.I)
 ARTIFACTS = re.compile(r"(\w+): (?:dsl\.)?(Input|Output)\[")
 
 
@@ -43,7 +44,12 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     imports = [path for name in [*task.files, *named] for path in imported(root, name, code)]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
-    result = [(path, whole) for path in dict.fromkeys([*([] if brief else subjects(job, role)), *named])]
+    about = dict.fromkeys([*([] if brief else subjects(job, role)), *named])
+    pipelines = [path for path in about if has_pipeline(root / path)] if role == "tests" and not brief else []
+    if pipelines and OF_PIPELINES.search(prose_of(task)):
+        # What it compiles to is shown as well, and says what it is made of.
+        about, imports, near = dict.fromkeys(pipelines), [], []
+    result = [(path, whole) for path in about]
     if role == "code" and brief:
         result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
@@ -74,6 +80,16 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     return list(dict.fromkeys(result))
 
 
+def prose_of(task: PlannedTask) -> str:
+    """A task's title without paths."""
+    return re.sub(r"[\w.-]*/[\w./-]*", " ", task.title)
+
+
+def has_pipeline(file: Path) -> bool:
+    """Whether a module defines a pipeline."""
+    return bool(re.search(rb"^@(?:\w+\.)*pipeline\b", file.read_bytes(), re.M))
+
+
 def makers(job: Job, code: list[str]) -> list[str]:
     """Modules with a component that writes what the wanted component reads: an artifact of the same name."""
     reads = {
@@ -98,10 +114,11 @@ def how_tested(job: Job, tests: list[str], brief: bool) -> list[str]:
     cases.sort(key=lambda path: (root / path).stat().st_size)
     if brief:
         return cases[:1]
-    pipeline = bool(re.search(r"\bpipelines?\b|\bcompile", task.title, re.I))
+    pipeline = bool(OF_PIPELINES.search(task.title))
     same = [path for path in cases if bool(re.search(rb"\bcompile", (root / path).read_bytes())) == pipeline]
     there = [path for path in task.files if path in cases]
-    models = there or (same or cases)[:1]
+    # A test of a component shows nothing of how a pipeline is tested.
+    models = there or (same or ([] if pipeline else cases))[:1]
     folders = {parent for path in [*models, *task.files] for parent in Path(path).parents}
     shared = [path for path in tests if Path(path).name == "conftest.py" and Path(path).parent in folders]
     shared += [path for model in models for path in imported(root, model, [p for p in tests if p not in cases])]

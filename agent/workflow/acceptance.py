@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 from ...tools import git
 from ...tools.pytest_run import TestRun
 from ..acceptance.models import Row, TaskEvidence
+from ..acceptance.request import ReviewedTask
 from ..acceptance.review import Review
-from ..acceptance.reviewer import ReviewedTask, review_work, why_not
+from ..acceptance.reviewer import review_work, why_not
 from ..acceptance.table import build_table
+from ..acceptance.written import unchanged_tests
 from ..documents.models import Feature
 from ..errors import ToolFailure
-from ..events import AcceptanceReady, FinalCheck, Notice, ReviewFinished, RunStarted, read_journal
+from ..events import AcceptanceReady, AttemptFinished, FinalCheck, Notice, ReviewFinished, RunStarted, read_journal
 from ..planner.classify import classify
 from ..planner.groups import is_group, members
+from ..planner.paths import role_of_path
 from ..verifier.models import Verdict
 from .place import task_commits
 from .session import Run
@@ -58,15 +61,15 @@ def ask_reviewer(run: Run, outcomes: Mapping[str, str]) -> None:
         review = Review(done=False, why=why)
     else:
         verdicts = verdicts_of(run)
+        said = last_said(run)
         tasks = [
             ReviewedTask(
                 id=task.id,
                 title=task.title,
                 role=task.role,
                 state=outcomes.get(task.id, "open"),
-                gates=[f"{gate.gate}: {gate.summary}" for gate in verdicts[task.id].gates]
-                if task.id in verdicts
-                else [],
+                said=said.get(task.id, ""),
+                gates=verdicts[task.id].gates if task.id in verdicts else [],
             )
             for task in run.plan.tasks
         ]
@@ -93,6 +96,11 @@ def table_again(run: Run) -> list[Row]:
                 run.emit(event)
     ready = [event for event in events[ends[-1] if ends else 0 :] if isinstance(event, AcceptanceReady)]
     return [Row.model_validate(row) for row in ready[-1].rows] if ready else []
+
+
+def last_said(run: Run) -> dict[str, str]:
+    """What the worker of each task said of its last attempt."""
+    return {event.task: event.said for event in read_journal(run.journal.path) if isinstance(event, AttemptFinished)}
 
 
 def lines_of(repo: Repo, commits: tuple[str, ...], path: str) -> int | None:
@@ -137,7 +145,11 @@ def task_evidence(repo: Repo, head: str, feature: Feature) -> dict[str, TaskEvid
             names = repo.git.diff_tree("-r", "--root", "--no-commit-id", "--name-only", "-z", sha).split("\0")
             evidence.commit = sha
             evidence.files += [name for name in names if name and name not in evidence.files]
-            evidence.gates = re.findall(r"(?m)^- ([\w-]+): ", repo.git.log("-1", "--format=%b", sha))
+            body = repo.git.log("-1", "--format=%b", sha)
+            evidence.gates = re.findall(r"(?m)^- ([\w-]+): ", body)
+            noticed = re.search(r"(?m)^- mutation: (\d+) of \d+ changes", body)
+            evidence.noticed = int(noticed[1]) if noticed else None
+            evidence.earlier = [test for name in names for test in earlier_tests(repo, sha, name)]
         found[task.key] = evidence
     for task in feature.tasks.tasks:
         below = [found[member.key] for member in members(task, feature)] if task.state == "done" else []
@@ -148,3 +160,14 @@ def task_evidence(repo: Repo, head: str, feature: Feature) -> dict[str, TaskEvid
             evidence.gates = [gate for gate in below[0].gates if all(gate in other.gates for other in below)]
             evidence.files = list(dict.fromkeys(name for other in below for name in other.files))
     return found
+
+
+def earlier_tests(repo: Repo, sha: str, path: str) -> list[str]:
+    """The tests of a file that a commit left as they were."""
+    if not path.endswith(".py") or role_of_path(path) != "tests":
+        return []
+    parents = repo.commit(sha).parents
+    before, after = (git.show(repo, commit, path) for commit in (parents[0].hexsha if parents else sha, sha))
+    if not parents or before is None or after is None:
+        return []
+    return unchanged_tests(path, before.decode("utf-8", "replace"), after.decode("utf-8", "replace"))

@@ -133,7 +133,8 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         failures = [line for gate in verdict.gates if not gate.passed for line in gate.failures]
     passed = verdict is not None and verdict.passed
     why = "" if passed else " ".join((failures or ["no gate ran"])[0].split())[:300]
-    run.emit(AttemptFinished(task=task.id, attempt=attempt, passed=passed, why=why))
+    said = state.get("said", "")
+    run.emit(AttemptFinished(task=task.id, attempt=attempt, passed=passed, why=why, said=said))
     offer, refusal = offered(lane, task, state, verdict) if not state.get("handed") else (None, "")
     if passed and verdict:
         verdict.mended = mended(lane, state)

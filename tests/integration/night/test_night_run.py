@@ -279,3 +279,27 @@ def test_a_killed_night_goes_on_only_with_all_its_features(village: Village) -> 
     assert village.night("--only", "001-a") == 0
     assert len(list((village.root / ".kfpilot/nights").iterdir())) == 2
     assert json.loads(file.read_text())["state"] == "running"
+
+
+def test_only_takes_a_feature_as_every_command_does(village: Village, capsys: pytest.CaptureFixture[str]) -> None:
+    village.add("001-a")
+    village.add("002-b")
+    village.backlog({"001-a": "", "002-b": ""})
+    for said in ("002", "002-b", "specs/002-b/"):
+        assert village.night("--only", said, "--dry-run", "--max-tokens", "2M", "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert [row["name"] for row in told["features"]] == ["002-b"] and told["budget"]["tokens"] == 2_000_000
+    assert village.night("--only", "00", "--dry-run") == 2
+    assert "--only 00: no such feature in the backlog" in capsys.readouterr().err
+    assert village.night("--max-tokens", "lots", "--dry-run") == 2
+    assert "--max-tokens lots: " in capsys.readouterr().err
+
+
+def test_a_backlog_that_picks_what_is_not_there_is_told_before_the_night(
+    village: Village, capsys: pytest.CaptureFixture[str]
+) -> None:
+    village.add("001-a")
+    village.backlog({"001-a": "    only-stories: [US7]\n"})
+    assert village.night("--dry-run") == 2 and village.night() == 2
+    told = capsys.readouterr().err
+    assert "backlog.yaml" in told and "'001-a': there is no story US7" in told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from kfpilot.tools import git
 
@@ -119,6 +121,9 @@ def test_a_test_of_a_pipelines_tasks_need_not_notice_its_limits(checkout: MakeCh
     here = checkout(tasks, {"shop/keep.py": PIPELINE})
     found = gate(here.judge({"tests/test_daily.py": PIPELINE_TEST}, "mutation"), "mutation")
     assert found.passed and found.counts["survived"] > 0
+    noted = [note for note in found.notes if "is noticed by no test" in note]
+    assert len(noted) == min(3, found.counts["survived"]), "the survivors are named, also where the gate passes"
+    assert all(re.match(r"shop/keep\.py:\d+: `.+` → `.+` is noticed", note) for note in noted)
 
 
 def test_a_failure_that_no_later_task_can_mend_is_not_put_down_to_one(checkout: MakeCheckout) -> None:

@@ -57,6 +57,8 @@ class World:
         self.states: dict[str, str] = {}
         self.gates: dict[str, list[str]] = {"T003": ["scope", "files", "docs"]}
         self.not_verified: dict[str, list[str]] = {}
+        self.noticed: dict[str, int] = {}
+        self.earlier: dict[str, list[str]] = {}
         self.write("specs/001-prices/spec.md", SPEC)
         self.write("specs/001-prices/tasks.md", TASKS)
         self.write("shop/double.py", DOUBLE)
@@ -81,6 +83,8 @@ class World:
                 files=task.files,
                 gates=self.gates.get(task.key, ["scope", "tests"]),
                 not_verified=self.not_verified.get(task.key, []),
+                noticed=self.noticed.get(task.key),
+                earlier=self.earlier.get(task.key, []),
             )
             for task in feature.tasks.tasks
         }

@@ -172,7 +172,7 @@ def test_documentation_is_shown_by_the_gates_of_its_verified_task(world: Any) ->
     row = world.table({})["FR-002"]
     assert row.verdict == "met" and "the gates of T003 passed (scope, files, docs)" in row.reason
     world.not_verified = {"T003": ["links to other sites"]}
-    assert "not verified here: links to other sites" in world.table({})["FR-002"].reason
+    assert "not verified here: links to other sites" in world.table({})["FR-002"].why
     world.states = {"T003": "ticked"}
     row = world.table({})["FR-002"]
     assert row.verdict == "partly" and "no commit of kfpilot stands for it" in row.reason

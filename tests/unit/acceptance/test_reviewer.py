@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from kfpilot.agent.acceptance.diff import shown_diff
 from kfpilot.agent.acceptance.models import Row
+from kfpilot.agent.acceptance.request import HEAD, ReviewedTask, render
 from kfpilot.agent.acceptance.review import Review, ReviewAnswer, apply_review, check_answer
-from kfpilot.agent.acceptance.reviewer import HEAD, ReviewedTask, render, review_work, why_not
+from kfpilot.agent.acceptance.reviewer import review_work, why_not
 from kfpilot.agent.errors import BudgetExceeded, ModelError
 from kfpilot.agent.events import ModelCalled
 from kfpilot.agent.models.handle import Handle
 from kfpilot.agent.models.replay import ReplayModel
 from kfpilot.agent.models.scripted import ScriptedModel, calls
+from kfpilot.agent.verifier.models import GateResult
 from langchain_core.messages import AIMessage
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "reviewer.txt"
@@ -49,7 +51,20 @@ diff --git a/specs/001-prices/tasks.md b/specs/001-prices/tasks.md
 +- [x] T001
 """
 TASKS = [
-    ReviewedTask(id="T001", title="Create `double(price)`", role="code", state="verified", gates=["tests: 1 passed"]),
+    ReviewedTask(
+        id="T001",
+        title="Create `double(price)`",
+        role="code",
+        state="verified",
+        said="Added double; the page was not mine to write.",
+        gates=[
+            GateResult(gate="tests", passed=True, summary="1 passed"),
+            GateResult(
+                gate="ir", passed=True, summary="7 changes of compiled forms", notes=[f"new {n}" for n in range(7)]
+            ),
+            GateResult(gate="local", passed=True, summary="nothing could be run", not_verified=["double: no value"]),
+        ],
+    ),
     ReviewedTask(id="T002", title="Test it", role="tests", state="failed"),
 ]
 
@@ -337,3 +352,32 @@ def test_answers_are_checked_the_same_whoever_gives_them() -> None:
     answer = ReviewAnswer.model_validate_json(said(choice(" FR-001 ", "open")))
     assert [item.id for item in check_answer(answer, rows(), lines).lowered] == ["FR-001"]
     assert isinstance(AIMessage("x").text, str)
+
+
+def test_the_values_are_an_enumeration_in_the_schema() -> None:
+    parts = ReviewAnswer.model_json_schema()["$defs"]
+    assert parts["VerdictChoice"]["properties"]["verdict"]["enum"] == ["partly", "open"]
+    assert parts["FindingChoice"]["properties"]["severity"]["enum"] == ["high", "medium", "low"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "wanted"), [("Partly", "partly"), ("PARTIALLY_MET", "partly"), (" Not met. ", "open"), ("Open", "open")]
+)
+def test_a_verdict_in_other_words_counts(world: Any, verdict: str, wanted: str) -> None:
+    done, _ = review(world, said(choice("FR-001", verdict)))
+    assert [item.verdict for item in done.lowered] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("severity", "wanted"),
+    [("HIGH", "high"), ("Critical", "high"), ("minor", "low"), ("**low**", "low"), ("?", "medium")],
+)
+def test_a_severity_in_other_words_counts(world: Any, severity: str, wanted: str) -> None:
+    done, _ = review(world, said(findings=[finding(severity=severity)]))
+    assert [item.severity for item in done.findings] == [wanted]
+
+
+def test_one_word_that_means_nothing_costs_only_its_entry(world: Any) -> None:
+    done, model = review(world, said(choice("FR-001", "perhaps"), choice("FR-002", "open")))
+    assert done.done and [item.id for item in done.lowered] == ["FR-002"] and done.unsupported == 1
+    assert len(model.sent) == 1

@@ -60,6 +60,7 @@ def test_a_whole_backlog_is_read(tmp_path: Path) -> None:
     ("text", "line", "said"),
     [
         ("features:\n  - path: a\n    prio: 1\n", 3, "there is no key 'prio' here; did you mean 'priority'?"),
+        ("features:\n  - path: a\nonly-stories: [US1]\n", 3, "'only-stories' does not belong here; look at how far"),
         ("features:\n  - path: a\n  - priority: 1\n", 3, "'features.1.path' is missing"),
         ("features:\n  - path: a\n    budget:\n      tokens: -5\n", 4, "greater than 0"),
         ("features:\n  - path: a\n    gate: maybe\n", 3, "'skip' or 'proceed'"),

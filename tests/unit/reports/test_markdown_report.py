@@ -11,6 +11,7 @@ from kfpilot.agent.reports.markdown import render
 from kfpilot.agent.reports.models import Report
 from kfpilot.agent.reports.summarise import summarise
 from kfpilot.agent.reports.write import write_reports
+from kfpilot.agent.verifier.models import GateResult
 from markdown_it import MarkdownIt
 
 
@@ -152,3 +153,12 @@ def test_an_unfinished_run_renders(mixed, length):
 
     assert "the run has not finished" in text
     assert "None" not in text.replace("None was seen", "")
+
+
+def test_the_first_notes_of_a_gate_are_shown_and_the_rest_counted(recorder):
+    ended = {"gate": "mutation", "passed": True, "summary": "5 of 12", "notes": [f"note {n}" for n in range(7)]}
+    recorder.start()
+    recorder.verified("T001", gates=[GateResult.model_validate(ended)])
+    recorder.finish()
+    (row,) = (row for row in cells(render(summarise(recorder.path))) if "mutation" in row)
+    assert row[-1] == "5 of 12<br>note 0<br>note 1<br>note 2<br>note 3<br>note 4<br>and 2 more"

@@ -114,3 +114,13 @@ def test_a_function_named_as_its_module_is_the_function_that_the_package_hands_o
     assert [(item.path, item.name) for item in find_targets(tmp_path, [tmp_path], ["tests/test_clean.py"])] == [
         ("shop/clean.py", "clean")
     ]
+
+
+def test_a_change_is_told_in_one_short_line() -> None:
+    source = "def f(a=2):\n    if a <= 3:\n        return a\n    raise ValueError\n"
+    assert {mutant.brief for mutant in mutants_of("shop/x.py", source, ["f"])} >= {
+        "shop/x.py:1: `2` → `3`",
+        "shop/x.py:2: `<=` → `<`",
+        "shop/x.py:3: `return a` → `return None`",
+        "shop/x.py:4: `raise ValueError` → `pass`",
+    }
