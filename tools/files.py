@@ -48,6 +48,7 @@ class Workspace(BaseModel):
         also: Exact paths that may be written as well, such as the files a task names.
         forbidden: Gitignore-style globs of what may not be written, whatever the other two say.
         role: Who is asking, for the messages.
+        touched: What was changed through this workspace.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,6 +58,7 @@ class Workspace(BaseModel):
     also: Names = []
     forbidden: Names = []
     role: str = ""
+    touched: set[str] = set()
 
     @cached_property
     def _top(self) -> Path:
@@ -119,6 +121,7 @@ class Workspace(BaseModel):
         text = content if old is None else _like(content, old)
         _require_real(name, text, old or "")
         self._store(name, text)
+        self.touched |= {name} if old != text else set()
         if old is None:
             return f"created {name} ({_count(text)})"
         return f"{name} is unchanged: it had this content already" if old == text else f"wrote {name} ({_count(text)})"
@@ -157,6 +160,7 @@ class Workspace(BaseModel):
         fitted = _like(new, found if "\n" in found else text, mark=False)
         _require_real(name, fitted, found)
         self._store(name, text[:place] + fitted + text[place + len(found) :])
+        self.touched.add(name)
         return f"edited {name} at line {text.count(chr(10), 0, place) + 1}"
 
     def delete(self, path: str) -> str:
@@ -175,6 +179,7 @@ class Workspace(BaseModel):
             beneath.remove(self._top, name)
         except OSError as error:
             raise ToolFailure(f"{name} cannot be deleted: {error.strerror}.") from None
+        self.touched.add(name)
         return f"deleted {name}"
 
     def list(self, glob: str | None = None) -> Names:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from .errors import ToolFailure
 
@@ -17,17 +18,23 @@ SHORT = 24
 WIDTH = 160
 """Longest value of a constant, or default, that is shown in full."""
 
+MOST_LINES = 30
+"""Of a docstring that is told; a longer one says how many lines are left out."""
 
-def signatures(path: Path, *, told: bool = False) -> str:
+Told = Literal["first", "steps", "all"]
+"""Which docstrings are told as a whole, on lines of their own: none, those of decorated functions, or all."""
+
+
+def signatures(path: Path, *, told: Told = "first") -> str:
     """What a Python module offers, as stub-like text.
 
     Imports (but for the standard library's), constants, classes and functions, each with decorators, annotations,
-    defaults and the first line of its docstring; of `__init__` the public attributes that it sets. A module with a
-    syntax error gives what its lines show.
+    defaults and its docstring, or the first line of it; of `__init__` the public attributes that it sets. A module
+    with a syntax error gives what its lines show.
 
     Args:
         path: The module.
-        told: Give the docstrings of decorated functions whole: what a component reads and writes stands nowhere else.
+        told: Which docstrings to give whole. What a component reads and writes stands nowhere else.
 
     Raises:
         ToolFailure: The file cannot be read.
@@ -41,14 +48,16 @@ def signatures(path: Path, *, told: bool = False) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
         return f"# does not parse: {where}\n" + "\n".join(_by_lines(source))
-    lines = []
-    if summary := _summary(tree):
+    lines: list[str] = []
+    if told == "all":
+        lines += _docstring(tree, "")
+    elif summary := _summary(tree):
         lines.append(f'"""{summary}"""')
     lines += _body(tree.body, "", told)
     return "\n".join(lines)
 
 
-def _body(statements: list[ast.stmt], indent: str, told: bool = False) -> Iterator[str]:
+def _body(statements: list[ast.stmt], indent: str, told: Told = "first") -> Iterator[str]:
     for node in statements:
         if isinstance(node, ast.Import | ast.ImportFrom):
             if not _from_stdlib(node):
@@ -56,7 +65,7 @@ def _body(statements: list[ast.stmt], indent: str, told: bool = False) -> Iterat
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _function(node, indent, told)
         elif isinstance(node, ast.ClassDef):
-            yield from _class(node, indent)
+            yield from _class(node, indent, told)
         elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             yield indent + _assignment(node)
         elif isinstance(node, ast.If | ast.Try | ast.With) and not _is_main(node):
@@ -64,18 +73,19 @@ def _body(statements: list[ast.stmt], indent: str, told: bool = False) -> Iterat
                 yield from _body(getattr(node, part, []), indent, told)
 
 
-def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str, told: bool) -> Iterator[str]:
+def _function(node: ast.FunctionDef | ast.AsyncFunctionDef, indent: str, told: Told) -> Iterator[str]:
     for decorator in node.decorator_list:
         yield f"{indent}@{ast.unparse(decorator)}"
     word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     summary = _summary(node)
     text = (ast.get_docstring(node) or "").strip()
-    whole = told and node.decorator_list and "\n" in text and not set(text) & {"\\", '"'}
+    step = node.decorator_list and "\n" in text and not set(text) & {"\\", '"'}
+    whole = summary and (told == "all" or (told == "steps" and step))
     end = "" if whole else f' """{summary}"""' if summary else " ..."
     yield f"{indent}{word} {node.name}({ast.unparse(node.args)}){returns}:{end}"
     if whole:
-        yield from (f"{indent}    {line}".rstrip() for line in f'"""{text}\n"""'.splitlines())
+        yield from _docstring(node, f"{indent}    ")
     if node.name in SETS and (names := ", ".join(_attributes(node))):
         yield f"{indent}    # sets {names if len(names) <= WIDTH else names[:WIDTH].rpartition(',')[0] + ', …'}"
 
@@ -100,14 +110,16 @@ def _attributes(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
     yield from (f"{name}{said}" for name, said in found.items())
 
 
-def _class(node: ast.ClassDef, indent: str) -> Iterator[str]:
+def _class(node: ast.ClassDef, indent: str, told: Told) -> Iterator[str]:
     for decorator in node.decorator_list:
         yield f"{indent}@{ast.unparse(decorator)}"
     bases = ", ".join(ast.unparse(base) for base in [*node.bases, *node.keywords])
-    inner = list(_body(node.body, indent + "    "))
-    summary = _summary(node)
+    # A small model is told of classes no more than their first lines.
+    inner = list(_body(node.body, indent + "    ", told if told == "all" else "first"))
     head = f"{indent}class {node.name}{f'({bases})' if bases else ''}:"
-    if summary:
+    if told == "all":
+        inner = [*_docstring(node, f"{indent}    "), *inner]
+    elif summary := _summary(node):
         inner.insert(0, f'{indent}    """{summary}"""')
     yield head if inner else f"{head} ..."
     yield from inner
@@ -130,6 +142,18 @@ def _from_stdlib(node: ast.Import | ast.ImportFrom) -> bool:
     if isinstance(node, ast.ImportFrom):
         return node.level == 0 and (node.module or "").split(".")[0] in sys.stdlib_module_names
     return all(alias.name.split(".")[0] in sys.stdlib_module_names for alias in node.names)
+
+
+def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, indent: str) -> Iterator[str]:
+    """A docstring as it stands, on lines of its own."""
+    lines = (ast.get_docstring(node) or "").strip().splitlines()
+    if len(lines) <= 1:
+        yield from (f'{indent}"""{line}"""' for line in [_summary(node)] if line)
+        return
+    kept = [line.replace("\\", "\\\\").replace('"""', "'''") for line in lines[:MOST_LINES]]
+    if len(lines) > MOST_LINES:
+        kept.append(f"… ({len(lines) - MOST_LINES} more lines)")
+    yield from (f"{indent}{line}".rstrip() for line in [f'"""{kept[0]}', *kept[1:], '"""'])
 
 
 def _summary(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:

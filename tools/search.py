@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from . import git_command
 from .errors import ToolFailure
-from .outline import signatures
+from .outline import Told, signatures
 from .redact import is_env_file
 
-__all__ = ["Match", "files", "grep", "signatures"]
+__all__ = ["Match", "Told", "files", "grep", "signatures"]
 
 SKIPPED = {".git", ".kfpilot", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache",
            ".pytest_cache", ".tox", ".nox", ".eggs"}  # fmt: skip

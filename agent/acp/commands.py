@@ -45,13 +45,13 @@ async def plan(call: Call) -> None:
 def plan_of(root: Path, words: str) -> ExecutionPlan:
     """The plan of the open tasks that the words pick."""
     from ..documents import leading_feature
-    from ..planner.build import build_plan
-    from ..workflow.driver import find_feature, open_checkout, selection_of
+    from ..workflow.driver import find_feature, open_checkout
     from ..workflow.place import Request
+    from ..workflow.selecting import planned
 
     feature, rest = leading_feature(root, words)
     documents = find_feature(open_checkout(root), feature)
-    return build_plan(documents, selection_of(Request(feature=documents.name, words=rest), documents))
+    return planned(documents, Request(feature=documents.name, words=rest))
 
 
 def plan_text(found: ExecutionPlan) -> str:

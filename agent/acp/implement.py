@@ -92,8 +92,8 @@ def told_before(root: Path, feature: str) -> dict[str, int]:
 def ask_for(root: Path, words: str, resume: bool) -> tuple[Request, ExecutionPlan | None]:
     """What the run is asked for, and what it would do by the documents alone (None for a run that is gone on with)."""
     from ..documents import leading_feature
-    from ..planner.build import build_plan
-    from ..workflow.driver import find_feature, open_checkout, selection_of
+    from ..workflow.driver import find_feature, open_checkout
+    from ..workflow.selecting import planned
 
     hint, rest = leading_feature(root, words)
     if resume and hint is None and rest:
@@ -101,7 +101,7 @@ def ask_for(root: Path, words: str, resume: bool) -> tuple[Request, ExecutionPla
         hint, rest = rest.split()[0], ""
     documents = find_feature(open_checkout(root), hint)
     request = Request(feature=documents.name, words="" if resume else rest)
-    return request, None if resume else build_plan(documents, selection_of(request, documents))
+    return request, None if resume else planned(documents, request)
 
 
 def what_it_does(feature: str, request: Request, plan: ExecutionPlan | None) -> str:

@@ -121,3 +121,8 @@ def is_ours(text: str) -> bool:
     plain = text.replace("\r\n", "\n")
     found = MARK.search(plain)
     return found is not None and hashlib.sha256(plain[: found.start()].encode()).hexdigest() == found[1]
+
+
+def is_marked(text: str) -> bool:
+    """Whether kfpilot wrote the text once: its last line says so, whatever was changed since."""
+    return MARK.search(text.replace("\r\n", "\n")) is not None

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UserError
 from ..reports.write import write_whole
-from .commands import is_ours, read_command, render
+from .commands import is_marked, is_ours, read_command, render
 from .known import COMMANDS, Assistant
 from .mcp_config import merged, without
 
-State = Literal["missing", "current", "stale", "changed"]
+State = Literal["missing", "current", "stale", "changed", "foreign"]
 Action = Literal["written", "updated", "overwritten", "unchanged", "kept", "removed", "absent", "missing", "stale"]
 
 
@@ -27,6 +27,7 @@ class Done(BaseModel):
     path: str
     action: Action
     note: str = ""
+    ours: bool = Field(default=True, description="False for a file that kfpilot did not write and leaves alone")
 
 
 class Options(BaseModel):
@@ -57,8 +58,11 @@ def apply(root: Path, assistants: list[Assistant], options: Options) -> list[Don
     for assistant in assistants:
         for source in sources:
             file = inside(root, assistant.file(source.name))
-            action, note = command_file(root, file, render(source, assistant), options)
-            done.append(Done(assistant=assistant.key, path=assistant.file(source.name), action=action, note=note))
+            wanted, path = render(source, assistant), assistant.file(source.name)
+            foreign = state_of(file, wanted) == "foreign"
+            action, note = command_file(root, file, wanted, options)
+            ours = not (foreign and action == "kept")
+            done.append(Done(assistant=assistant.key, path=path, action=action, note=note, ours=ours))
         if options.mcp and assistant.mcp:
             action, note = mcp_file(root, assistant, options)
             done.append(Done(assistant=assistant.key, path=assistant.mcp.path, action=action, note=note))
@@ -69,25 +73,28 @@ def command_file(root: Path, file: Path, wanted: str, options: Options) -> tuple
     """One command file."""
     state = state_of(file, wanted)
     idle = options.dry_run
+    foreign = state == "foreign"
     if options.check:
+        if foreign:
+            return "kept", "not written by kfpilot; --force overwrites it"
         if state == "changed":
             return "kept", "changed by somebody; kfpilot leaves it alone"
         return {"missing": "missing", "stale": "stale", "current": "unchanged"}[state], ""  # type: ignore[return-value]
     if options.remove:
         if state == "missing":
             return "absent", ""
-        if state == "changed" and not options.force:
-            return "kept", "changed since, or not written by kfpilot; --force removes it"
+        if state in ("changed", "foreign") and not options.force:
+            return "kept", f"{'not written by kfpilot' if foreign else 'changed since'}; --force removes it"
         if not idle:
             remove(root, file)
         return "removed", ""
     if state == "current":
         return "unchanged", ""
-    if state == "changed" and not options.force:
-        return "kept", "changed since, or not written by kfpilot; --force overwrites it"
+    if state in ("changed", "foreign") and not options.force:
+        return "kept", f"{'not written by kfpilot' if foreign else 'changed since'}; --force overwrites it"
     if not idle:
         write(file, wanted)
-    return {"missing": "written", "stale": "updated", "changed": "overwritten"}[state], ""  # type: ignore[return-value]
+    return {"missing": "written", "stale": "updated"}.get(state, "overwritten"), ""  # type: ignore[return-value]
 
 
 def mcp_file(root: Path, assistant: Assistant, options: Options) -> tuple[Action, str]:
@@ -124,7 +131,7 @@ def state_of(file: Path, wanted: str) -> State:
         return "missing"
     if text.replace("\r\n", "\n") == wanted:
         return "current"
-    return "stale" if is_ours(text) else "changed"
+    return "stale" if is_ours(text) else "changed" if is_marked(text) else "foreign"
 
 
 def read(file: Path) -> str | None:

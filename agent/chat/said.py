@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..drafting.draft import Draft
+from ..drafting.draft import Draft, like_it
 from ..drafting.survey import Survey
 from ..errors import UserError
 from ..events import ModelCalled, read_journal
@@ -22,6 +22,8 @@ def draft_lines(draft: Draft, found: Survey, plan: ExecutionPlan) -> list[str]:
     """A draft in a screenful or two: stories, requirements, tasks, assumptions. The documents themselves: /show."""
     outline = draft.outline
     lines = [f"{outline.title}  ({draft.directory}/)", f"  {outline.summary}", ""]
+    if same := like_it(draft, found):
+        lines[1:1] = [f"  A feature of this name is there already: {', '.join(same)}. This is another one."]
     for number, story in enumerate(outline.stories, 1):
         lines.append(f"US{number} {story.title}")
         for scenario in story.scenarios:

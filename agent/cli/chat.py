@@ -17,7 +17,7 @@ from ..chat.said import draft_lines
 from ..chat.session import Session, age_of, folder_of, keep, latest_session, new_session
 from ..chat.talk import Talk
 from ..documents import leading_feature
-from ..drafting.draft import Draft, plan_of, save
+from ..drafting.draft import Draft, like_it, plan_of, save
 from ..errors import EXIT_OK, Interrupted, UserError
 from ..planner.models import ExecutionPlan
 from ..planner.plan_json import plan_json
@@ -268,7 +268,7 @@ def new_command(
         if questions and person:
             session.answers = [(text, answered(console, text)) for text in desk.questions(request)]
         draft, found = desk.draft(request, session.answers)
-        plan = plan_of(draft, found)
+        plan, same = plan_of(draft, found), like_it(draft, found)
     if not dry_run:
         save(draft, root)
         session.draft, session.saved, session.feature = draft, draft.digests(), draft.folder
@@ -276,7 +276,7 @@ def new_command(
         keep(root, session)
     if json:
         sys.stdout.write(
-            jsonlib.dumps(told_as_json(draft, plan, written=not dry_run), indent=2, ensure_ascii=False) + "\n"
+            jsonlib.dumps(told_as_json(draft, plan, same, written=not dry_run), indent=2, ensure_ascii=False) + "\n"
         )
         return EXIT_OK
     for line in draft_lines(draft, found, plan):
@@ -301,13 +301,14 @@ def answered(console: Console, question: str) -> str:
     return text or "Decide it, and say so in the assumptions."
 
 
-def told_as_json(draft: Draft, plan: ExecutionPlan, *, written: bool) -> dict[str, object]:
+def told_as_json(draft: Draft, plan: ExecutionPlan, same: list[str], *, written: bool) -> dict[str, object]:
     """What a program wants to know of a draft."""
     return {
         "feature": draft.folder,
         "directory": draft.directory,
         "title": draft.outline.title,
         "written": written,
+        "same_name": same,
         "documents": {f"{draft.directory}/{name}": text for name, text in draft.documents.items()},
         "plan": plan_json(plan),
     }

@@ -28,7 +28,7 @@ def init(
     ] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take back what kfpilot wrote and nobody changed.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit code 1 if a file is missing or old.")
+        bool, typer.Option("--check", help="Write nothing; exit code 1 if a file is missing, old or not kfpilot's.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")] = False,
@@ -71,7 +71,8 @@ def init_command(
     options = Options(force=force, remove=remove, check=check, dry_run=dry_run, mcp=mcp)
     done = [item for item in apply(root, assistants, options) if item.action != "absent"]
     missing = [item for item in done if check and item.action in ("missing", "stale")]
-    code = EXIT_NOT_VERIFIED if missing else EXIT_OK
+    foreign = [item for item in done if not item.ours]
+    code = EXIT_NOT_VERIFIED if missing or (check and foreign) else EXIT_OK
     if json:
         rows = [item.model_dump(mode="json") for item in done]
         sys.stdout.write(jsonlib.dumps({"dry_run": dry_run or check, "files": rows}, indent=2) + "\n")
@@ -90,8 +91,12 @@ def init_command(
     elif dry_run:
         print("Nothing was changed.")
     elif not (check or remove):
+        theirs = [item.path for item in foreign]
         for key in dict.fromkeys(item.assistant for item in done):
-            print(f"{BY_KEY[key].name}: {BY_KEY[key].typed('implement')}")
+            if BY_KEY[key].file("implement") not in theirs:
+                print(f"{BY_KEY[key].name}: {BY_KEY[key].typed('implement')}")
         if shutil.which("kfpilot") is None:
             print("kfpilot is not on your PATH: put it there, or the assistant will not find it.", file=sys.stderr)
+    for item in foreign if not remove else []:
+        print(f"{item.path} is a file of your own: its command is not kfpilot's. Take ours with --force, or move yours")
     return code

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from ...tools import git
 from ..errors import EXIT_OK
-from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan, PlannedTask
 from ..planner.plan_json import plan_json
 from ..reports.words import bare, one_line, plural
-from ..workflow.driver import find_feature, open_checkout, selection_of
+from ..workflow.driver import find_feature, open_checkout
 from ..workflow.place import Request
+from ..workflow.selecting import planned
 from .common import console_for, settings_for
 from .words import words_of
 
@@ -41,7 +41,7 @@ def plan_command(
     feature, words = words_of(root, feature, words, words_file)
     documents = find_feature(repo, feature)
     request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories)
-    plan = build_plan(documents, selection_of(request, documents))
+    plan = planned(documents, request)
     if not no_llm and plan.tasks:
         from ..planner.refine import needs_refinement, refine
 

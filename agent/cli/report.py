@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import EXIT_OK, UserError
-from ..reports.find import find_run
 from ..reports.status import RunStatus, Status
 from ..reports.summarise import summarise
 from ..reports.words import OUTCOMES, Form, bare, one_line, plural
@@ -45,9 +44,11 @@ def report_command(
         out: A file to write it to; standard output if it is not given.
 
     Raises:
-        UserError: There is no such run, or the file cannot be written.
+        UserError: There is no such run, it ended before it began (says why), or the file cannot be written.
     """
-    text = in_form(summarise(find_run(root, run).journal), form)
+    from ..workflow.background import find_told
+
+    text = in_form(summarise(find_told(root, run).journal), form)
     if out is not None:
         try:
             write_whole(out, text)
@@ -121,5 +122,7 @@ def _run_lines(run: RunStatus) -> Iterator[str]:
         yield f"    merge:  {run.merge}"
     if run.taken_back:
         yield f"    taken back since: {', '.join(run.taken_back[:10])}"
+    if run.missing and not run.working:
+        yield f"    every task is verified; missing: {run.missing}"
     if run.resume and not run.working:
         yield f"    go on:  {run.resume}"

@@ -9,12 +9,13 @@ from pathlib import Path
 from ...tools import git
 from ..errors import EXIT_OK, KfpilotError
 from ..reports.display import choose_display, print_summary
-from ..reports.find import latest_run
+from ..reports.find import JOURNAL, runs_folder
 from ..reports.summarise import summarise
 from ..settings import unknown_variables
+from ..workflow.background import size_of
 from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
-from ..workflow.place import Request, branch_of, choose_start
-from ..workflow.resuming import require_same
+from ..workflow.place import Request, branch_of, choose_start, new_run_id
+from ..workflow.resuming import require_same, unfinished
 from .common import console_for, say, settings_for
 from .model import download_progress
 from .options import existing_parent
@@ -58,6 +59,10 @@ def run_command(
     display = choose_display(console, json=json, plain=plain, quiet=quiet)
     code, failure = EXIT_OK, None
     name = find_feature(repo, feature).name
+    # Another run's record is not this one's: it is known beforehand which is, and what it has told before.
+    request.run = "" if resume else new_run_id()
+    record = unfinished(root, name) if resume else runs_folder(root) / request.run
+    before = size_of(record / JOURNAL)
     try:
         with display, download_progress() as tell:
             code = implement(folder, request, settings, [display], resume=resume, progress=tell)
@@ -65,9 +70,10 @@ def run_command(
         raise
     except KfpilotError as error:
         code, failure = error.exit_code, error
-    info = latest_run(root, name) if any_run(root, name) else None
-    if info and not json:
-        print_summary(summarise(info.journal), console, report_file=(info.directory / "report.md").relative_to(root))
+    told = size_of(record / JOURNAL)
+    if told and (told > before or not failure) and not json:
+        report = summarise(record / JOURNAL)
+        print_summary(report, console, report_file=(record / "report.md").relative_to(root))
     if failure:
         say(str(failure), failure.exit_code)
     return code
@@ -87,13 +93,6 @@ def in_background(folder: Path, request: Request, overrides: dict[str, object], 
         print(f"run {job.run} of {job.feature} works in the background")
         print(f"follow:  kfpilot status      stop:  kfpilot cancel {job.run}")
     return EXIT_OK
-
-
-def any_run(root: Path, feature: str) -> bool:
-    """Whether there is a run with a journal to report on."""
-    from ..reports.find import list_runs
-
-    return bool(list_runs(root, feature))
 
 
 def dry(folder: Path, request: Request, *, json: bool, no_color: bool) -> int:

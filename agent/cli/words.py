@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..documents import leading_feature
+from ..documents import leading_feature, unquoted
 from ..errors import UserError
 from ..workflow.place import RECORDS, records
 
@@ -14,7 +14,7 @@ LIMIT = 64_000
 
 
 def words_of(root: Path, feature: str | None, words: list[str], file: Path | None) -> tuple[str | None, list[str]]:
-    """The feature and the words. Words of a file may begin with the feature, as in `001 only US1`.
+    """The feature and the words, line by line as they were written. Those of a file may begin with the feature.
 
     Args:
         root: The repository.
@@ -23,7 +23,7 @@ def words_of(root: Path, feature: str | None, words: list[str], file: Path | Non
         file: The file of `--words-file`; `-` is standard input.
 
     Raises:
-        UserError: Words are given twice, or the file cannot be read as text.
+        UserError: Words are given twice, the file cannot be read as text, or it begins with a feature that is not here.
     """
     if file is None:
         return feature, words
@@ -32,10 +32,10 @@ def words_of(root: Path, feature: str | None, words: list[str], file: Path | Non
     if file.parent.resolve() == (root / RECORDS).resolve():
         # The command files have assistants write there; git must not see it.
         records(root)
-    text = read_words(file)
+    text = unquoted(read_words(file))
     if feature is None:
         feature, text = leading_feature(root, text)
-    return feature, [text] if text.strip() else []
+    return feature, [text] if text else []
 
 
 def read_words(file: Path) -> str:

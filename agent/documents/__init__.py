@@ -3,7 +3,7 @@
 from .feature import load_feature
 from .models import Feature, Plan, Spec, Task, TaskList
 from .plan import parse_plan, parse_plan_text
-from .resolve import leading_feature, list_features, resolve_feature
+from .resolve import leading_feature, list_features, resolve_feature, unquoted
 from .spec import parse_spec, parse_spec_text
 from .tasks import parse_tasks, parse_tasks_text
 from .tick import retarget, tick, tickable, untick
@@ -27,5 +27,6 @@ __all__ = [
     "retarget",
     "tick",
     "tickable",
+    "unquoted",
     "untick",
 ]

@@ -18,6 +18,11 @@ HOMES: tuple[tuple[str, Dialect, tuple[str, str, str]], ...] = (
     (".kiro/specs", "kiro", ("requirements.md", "design.md", "tasks.md")),
     ("openspec/changes", "openspec", ("proposal.md", "design.md", "tasks.md")),
 )
+# Three digits alone, or a name as features have them. Other numbers may begin a sentence, or be the id of a run.
+_SURELY = re.compile(
+    r"[0-9]{3}(?:-(?=[\w.-]*[^\W\d_])[\w.-]+)?|[0-9]{8}-[0-9]{6}-(?![0-9a-f]{4}\Z)(?=[\w.-]*[^\W\d_])[\w.-]+"
+)
+_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "„": "“", "«": "»"}
 _PREFIX = re.compile(r"(?:^|/)(\d{8}-\d{6}|\d+)(?=-|$)")
 
 
@@ -94,10 +99,10 @@ def resolve_feature(root: Path, hint: str | None, env: Mapping[str, str], branch
 
 
 def leading_feature(root: Path, words: str) -> tuple[str | None, str]:
-    """The feature that a user's words begin with, and the words after it.
+    """The feature that a user's words begin with, and the words after it, as they were written.
 
-    Only what surely names one counts: `001`, `001-late-orders`, `late-orders` or `specs/001-late-orders`, as the
-    folder is called; "3 retries" is no feature.
+    What surely names one counts: `001`, `001-late-orders`, `late-orders` or `specs/001-late-orders`, as the folder is
+    called; "3 retries" is no feature. A pair of quotes around the whole is taken away.
 
     Args:
         root: The repository.
@@ -105,15 +110,59 @@ def leading_feature(root: Path, words: str) -> tuple[str | None, str]:
 
     Returns:
         The feature's folder name and the rest; None and all of the words if they begin with no feature.
+
+    Raises:
+        UserError: The words begin with three digits, or with a name or a path as features have them, and no feature or
+            several are called so: without the feature they would start another one.
     """
+    words, root = unquoted(words), root.resolve()
     first, *rest = words.split(maxsplit=1) or [""]
-    word, root = first.strip("\"'`,:").rstrip("/"), root.resolve()
-    matches = [
-        feature
-        for feature in list_features(root)
-        if word in (feature.name, _number_of(feature.name), _slug(feature.name), _relative(feature, root))
-    ]
-    return (matches[0].name, "".join(rest).strip()) if word and len(matches) == 1 else (None, words.strip())
+    word = first.strip("\"'`,:").removeprefix("./").rstrip("/")
+    surely = bool(_SURELY.fullmatch(word)) or any(word.rpartition("/")[0] == home for home, _, _ in HOMES)
+    features = list_features(root)
+    matches = [feature for feature in features if word in _names_of(feature, root)]
+    if surely and not matches:
+        folded = word.casefold()
+        matches = [feature for feature in features if folded in {name.casefold() for name in _names_of(feature, root)}]
+    # What is called just so is meant, before what has only the number.
+    exact = [feature for feature in matches if word in (feature.name, _relative(feature, root))]
+    matches = exact if len(exact) == 1 else matches
+    if len(matches) == 1:
+        # A quotation that goes on in the rest is not cut open.
+        opened = first[0] if first[0] in _QUOTES and first.count(first[0]) == 1 else ""
+        return matches[0].name, opened + "".join(rest).strip()
+    if surely and matches:
+        names = ", ".join(_relative(match, root) for match in matches)
+        raise UserError(f"{word!r} may mean several features: {names}", mend="Begin the words with one of them.")
+    if surely:
+        error = _not_found(
+            f"No feature matches {word!r}, with which the words begin.", word.rsplit("/", 1)[-1], features, root
+        )
+        if rest:
+            error = UserError(
+                error.what,
+                where=root,
+                mend=f"{error.mend} If {word!r} belongs to your words, put the feature before it: "
+                f"{features[0].name if features else 'FEATURE'} {word} …",
+            )
+        raise error
+    return None, words
+
+
+def unquoted(words: str) -> str:
+    """The words without space around them, and without a pair of quotes around the whole."""
+    words = words.strip()
+    if len(words) > 1 and words[0] in _QUOTES and words[-1] == _QUOTES[words[0]]:
+        inside = words[1:-1]
+        if words[0] not in inside and words[-1] not in inside:
+            return inside.strip()
+    return words
+
+
+def _names_of(feature: Path, root: Path) -> set[str]:
+    """What a feature is surely called by."""
+    number, path = _number_of(feature.name), _relative(feature, root)
+    return {feature.name, _slug(feature.name), path, *([number, str(Path(path).with_name(number))] if number else [])}
 
 
 def _by_hint(root: Path, hint: str, features: Sequence[Path]) -> Path:

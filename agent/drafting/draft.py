@@ -17,7 +17,7 @@ from ..planner.models import ExecutionPlan
 from .check import document_problems, feature_of, outline_problems
 from .forms import documents_of
 from .outline import Outline, slug
-from .survey import Survey, folder_name
+from .survey import Survey, folder_name, namesakes
 
 
 class Draft(BaseModel):
@@ -62,6 +62,12 @@ def compose(outline: Outline, found: Survey, request: str, folder: str = "", dat
     capability = slug(outline.name or outline.title)
     named = {name.replace("CAPABILITY", capability): text for name, text in documents.items()}
     return Draft(request=request, outline=outline, folder=folder, directory=f"{found.home}/{folder}", documents=named)
+
+
+def like_it(draft: Draft, found: Survey) -> list[str]:
+    """The folders of features that have the draft's name already: it may be the same wish a second time."""
+    names = namesakes(found, slug(draft.outline.name or draft.outline.title), draft.folder)
+    return [f"{found.home}/{name}" for name in names]
 
 
 def problems_of(outline: Outline, found: Survey, request: str, folder: str = "") -> list[str]:

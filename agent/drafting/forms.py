@@ -14,6 +14,9 @@ from .outline import Outline, slug
 from .survey import Survey
 from .templates import shaped
 
+UNCHECKED = "to be checked by a person"
+"""What a draft says of a principle that its author has said nothing of; the principle holds all the same."""
+
 
 def documents_of(outline: Outline, found: Survey, folder: str, request: str, date: str) -> dict[str, str]:
     """The documents by their names in the feature's folder.
@@ -69,7 +72,7 @@ def values_of(
     for text in found.principles:
         name = text.partition(":")[0]
         near = next((item for key, item in said.items() if key in name.casefold() or name.casefold() in key), None)
-        principles.append({"principle": name, "how": near.how if near else "not looked at in this draft"})
+        principles.append({"principle": name, "how": near.how if near else UNCHECKED})
     return {
         "outline": outline,
         "folder": folder,

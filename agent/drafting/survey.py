@@ -177,7 +177,7 @@ def folder_name(found: Survey, name: str) -> str:
     spec-kit's numbers go on after the highest; where the features carry a time instead, so does this one. Kiro and
     OpenSpec number nothing.
     """
-    taken = set(found.features) | {path.name for path in (found.root / found.home).glob("*")}
+    taken = taken_names(found)
     if found.dialect in ("kiro", "openspec"):
         numbered = (f"{name}-{number}" for number in range(2, 1000))
         return name if name not in taken else next(item for item in numbered if item not in taken)
@@ -188,6 +188,17 @@ def folder_name(found: Survey, name: str) -> str:
     numbers = [match[1] for match in found_numbers if match]
     width = max([3, *(len(number) for number in numbers)])
     return f"{max([0, *map(int, numbers)]) + 1:0{width}d}-{name}"
+
+
+def taken_names(found: Survey) -> set[str]:
+    """The names that a new feature's folder cannot have."""
+    return set(found.features) | {path.name for path in (found.root / found.home).glob("*")}
+
+
+def namesakes(found: Survey, name: str, folder: str = "") -> list[str]:
+    """The features that are called so already, whatever their number; `folder` is the one in question itself."""
+    called = re.compile(rf"(?:\d{{8}}-\d{{6}}-|\d+-)?{re.escape(name)}(?:-\d+)?")
+    return sorted(item for item in taken_names(found) if item != folder and called.fullmatch(item))
 
 
 def versions(root: Path) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from ..errors import UserError
 from ..reports.find import find_run, runs_folder
 from ..reports.models import Report, TaskReport
 from ..reports.summarise import summarise
-from ..reports.words import bare, merge_command
-from ..workflow.background import Background, list_background, load
+from ..reports.words import bare, merge_command, missing_end
+from ..workflow.background import Background, find_told, list_background, load
 from .models import RunReport, RunState, RunStatus, TaskState
 
 WORDS: dict[str, Literal["verified", "failed", "skipped", "working", "waiting"]] = {
@@ -103,7 +103,8 @@ def follow_up(state: RunState, report: Report, verified: int) -> str:
         return "Ask again with wait_seconds, or stop it with cancel_run."
     merge = f" The verified work: {merge_command(report)}" if verified and not report.landed else ""
     if state in ("unfinished", "interrupted", "budget", "error"):
-        return f"Go on with start_run, feature {report.feature}, resume true.{merge}"
+        missing = f"Every task is verified; missing: {missing_end(report)}. " if missing_end(report) else ""
+        return f"{missing}Go on with start_run, feature {report.feature}, resume true.{merge}"
     return f"See report.{merge}"
 
 
@@ -115,7 +116,7 @@ def report_of(root: Path, hint: str | None) -> RunReport:
     """
     from ..reports.markdown import render
 
-    found = find_run(root, hint)
+    found = find_told(root, hint)
     report = summarise(found.journal)
     return RunReport(
         run=report.run,

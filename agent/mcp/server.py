@@ -21,14 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..assistants.commands import read_command
 from ..assistants.known import COMMANDS
-from ..documents import leading_feature
+from ..documents import leading_feature, unquoted
 from ..errors import EXIT_OK, KfpilotError, ToolFailure
 from ..planner.models import ExecutionPlan
 from ..reports.status import Status
 from ..workflow import background
 from ..workflow.children import run_json
 from ..workflow.place import Request
-from . import resources, runs
+from . import resources, runs, strict
 from .models import CommandResult, RunReport, RunStatus, Verification
 
 QUICK = 60.0
@@ -76,6 +76,18 @@ class Server(MCPServer[Any]):
         found = await anyio.to_thread.run_sync(resources.entries, self.root)
         return [Resource(**entry.model_dump()) for entry in found]
 
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
+        """Call a tool, if it has these arguments: a misspelt one, passed over, would start more than was asked for.
+
+        Raises:
+            ToolError: It has not, or cannot do it.
+        """
+        tool = self._tool_manager.get_tool(name)
+        problem = strict.problem_of(tool, arguments) if tool else ""
+        if problem:
+            raise ToolError(problem)
+        return await super().call_tool(name, arguments, context)
+
 
 def build_server(options: Options) -> MCPServer[Any]:
     """The server of a repository, with every tool that this kfpilot has a command for."""
@@ -84,6 +96,8 @@ def build_server(options: Options) -> MCPServer[Any]:
     add_reading(server, options)
     add_runs(server, options)
     add_commands(server, options)
+    for tool in server._tool_manager.list_tools():
+        strict.close(tool)
     add_prompts(server)
     add_resources(server, options.root)
     return server
@@ -114,7 +128,7 @@ def told(function: Callable[..., Any], error_type: type[Exception] = ToolError) 
 
 def request_of(root: Path, feature: str | None, words: str, tasks: list[str], stories: list[str]) -> Request:
     """What a run or a plan is asked for; the words may begin with the feature."""
-    feature = runs.bounded(feature)
+    feature, words = runs.bounded(feature), unquoted(words)
     if feature is None:
         feature, words = leading_feature(root, words)
     return Request(feature=feature, words=words, tasks=tasks, stories=stories)
@@ -130,12 +144,12 @@ def add_reading(server: MCPServer[Any], options: Options) -> None:
 
     def plan_feature(feature: Feature = None, words: Words = "", tasks: Ids = [], stories: Ids = []) -> ExecutionPlan:  # noqa: B006
         """Show what a run would do: waves of tasks with role, files, gates; what is left out; warnings. No model."""
-        from ..planner.build import build_plan
-        from ..workflow.driver import find_feature, open_checkout, selection_of
+        from ..workflow.driver import find_feature, open_checkout
+        from ..workflow.selecting import planned
 
         request = request_of(root, feature, words, tasks, stories)
         documents = find_feature(open_checkout(root), request.feature)
-        return build_plan(documents, selection_of(request, documents))
+        return planned(documents, request)
 
     def report(run: RunId = None) -> RunReport:
         """The report of a run: what is verified, what is not and why, tests, acceptance, readiness, how to merge."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..settings import Settings
 from . import embedded, endpoint
+from .forbid import check_allowed
 from .handle import Handle
 from .weights import Progress
 
@@ -36,6 +37,42 @@ def kind_of(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[st
         return prefix, name
     # Names with a colon of their own (`qwen2.5-coder:7b`) are an endpoint's.
     return "endpoint", wanted
+
+
+def check_configured(settings: Settings, env: Mapping[str, str] = os.environ) -> None:
+    """Raise if the model surely cannot be opened as the settings stand; nobody is asked and nothing is loaded.
+
+    Raises:
+        UserError: What is asked for cannot be: mends the configuration.
+        ModelError: No real model may be asked.
+    """
+    kind, name = kind_of(settings, env)
+    if kind == "replay":
+        check_record(name)
+        return
+    check_allowed(name or kind)
+    if kind == "embedded":
+        embedded.check_installed()
+    elif kind == "endpoint":
+        endpoint.find_endpoint(settings, env)
+    else:
+        endpoint.check_provider(kind, name)
+
+
+def check_record(name: str) -> Path:
+    """The file of a record that is to be replayed.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not name:
+        raise UserError("--model replay: names no file", mend="Write --model replay:FILE.")
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise UserError(
+            "there is no such record", where=path, mend="Give the path of a file that KFPILOT_RECORD wrote."
+        )
+    return path
 
 
 @contextmanager
@@ -81,9 +118,8 @@ def _open(settings: Settings, progress: Progress | None, log: Path | None, env: 
 
 
 def _open_replay(name: str) -> Handle:
-    if not name:
-        raise UserError("--model replay: names no file", mend="Write --model replay:FILE.")
+    path = check_record(name)
     from .replay import ReplayModel
 
-    model = ReplayModel(Path(name).expanduser())
-    return Handle(model=model, name=f"replay {Path(name).name}", tools=model.recorded_tools, kind="replay")
+    model = ReplayModel(path)
+    return Handle(model=model, name=f"replay {path.name}", tools=model.recorded_tools, kind="replay")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROVIDERS",
     "Endpoint",
+    "check_provider",
     "find_endpoint",
     "list_models",
     "model_error",
@@ -229,6 +230,16 @@ def chat_client(
     )
 
 
+def check_provider(provider: str, name: str) -> None:
+    """Raise if no model is named.
+
+    Raises:
+        UserError: None is.
+    """
+    if not name:
+        raise UserError(f"--model {provider}: names no model", mend=f"Write --model {provider}:NAME.")
+
+
 def open_provider(settings: Settings, provider: str, name: str) -> Handle:
     """A model of any provider that langchain knows, by `provider:name`.
 
@@ -236,8 +247,7 @@ def open_provider(settings: Settings, provider: str, name: str) -> Handle:
         UserError: The provider's package is missing, or it refuses its settings (no key, say).
     """
     check_allowed(f"{provider}:{name}")
-    if not name:
-        raise UserError(f"--model {provider}: names no model", mend=f"Write --model {provider}:NAME.")
+    check_provider(provider, name)
     from langchain.chat_models import init_chat_model
 
     options: dict[str, Any] = {"max_retries": 0, "timeout": settings.model_timeout}

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..documents.models import Feature, Task
 from .models import ROLES, Role
 from .paths import ROLE_PATHS, RolePaths, is_protected, role_of_path, writable_for
+from .written import left_alone, written_files
 
 __all__ = [
     "GATES",
@@ -17,6 +18,7 @@ __all__ = [
     "classify",
     "gates_for",
     "intent",
+    "left_alone",
     "role_is_clear",
     "role_of_path",
     "writable_for",
@@ -97,104 +99,9 @@ _HEAD_END = re.compile(
     r"|by|via|where|when|into|inside|under|within|and|für|in der|plus)\b|[:;,(`—–→]|\.\s",
     re.I,
 )
-_REFERS = re.compile(
-    r"(?:\b(?:for|of|against|covering|covers?|per|see|using|uses|from|based on|verif(?:y|ies|ying)|validat(?:es|ing)"
-    r"|like|follow(?:s|ing)?|according to|imports?|calls?"
-    r"|exercis(?:es|ing)|read(?:s|ing)?|runs?|compil(?:es?|ing)|lint(?:s|ing)?|execut(?:es?|ing)|submit(?:s|ting)?|pytest|matching|test(?:s|ing)?|except|excluding|besides|unlike"
-    r"|same\b[^.;,]{0,60}\bas)\s+"
-    r"(?:the\s+|a\s+|all\s+|of\s+)?(?:[\w-]+\s+)?)$",
-    re.I,
-)
-_CHECKS = re.compile(
-    r"^\W*(?:verify|check|run|validate|validation|acceptance|done when|expected|see|test with|command)\b", re.I
-)
-_SAID_IN = re.compile(
-    r"\b(?:as|described|defined|specified|listed|documented|given|stated|those|found|declared|kept) (?:in|by)"
-    r"\s+(?:the\s+)?$",
-    re.I,
-)
-_LEAVES = re.compile(r"(?:\bnot|n't|\bnever|\bwithout)\s+(?:[\w-]+\s+){1,2}$", re.I)
-"""`do not change x.py`."""
-_KEEP_OUT = re.compile(
-    r"(?:\bnot|n't|\bnever|\bwithout)\s+(?:chang|touch|modify|edit|alter)(?:e|ing)?\s+(?:the\s+)?(?:file\s+)?$", re.I
-)
-_STAYS = re.compile(
-    r"\s+(?:(?:must|should|shall|to)\s+)?(?:(?:stays?|remains?|be|is)\s+)?(?:left\s+)?"
-    r"(?:unchanged|untouched|unmodified|as (?:it )?is\b|not\s+(?:be\s+)?(?:changed|touched|modified))",
-    re.I,
-)
-_MADE_FOLDER = re.compile(r"(?:^|/)(?:build|dist|out|outputs?|artifacts?|compiled|target|tmp|htmlcov)/$", re.I)
-"""Where something ends up that is made by running something."""
-_WRITES = re.compile(
-    r"\b(?:in|to|into|at|create|add|update|extend|write|edit|modify|new|under|inside)\s+(?:the\s+|a\s+)?$", re.I
-)
-_UPDATES_PART = re.compile(
-    r"\b(?:update|edit|modify|revise|rewrite|change|adjust|refresh)\s(?:(?!\btests?\b)[^.;:])*\bof\s+(?:the\s+)?$", re.I
-)
-"""`update the usage section of README.md`; but the tests of a module are elsewhere."""
-_JOINS = re.compile(r"^[\s`*,;&()]*(?:and|or|und|plus|,)?[\s`*]*$", re.I)
-_MUST_PASS = re.compile(
-    r"^[`*)]*\s+(?:must\s+|should\s+|to\s+|will\s+)?(?:pass(?:es)?|succeeds?|(?:is|are|turns?|goes) green)\b", re.I
-)
-
-
 _PATH = re.compile(
     r"`?[\w./-]+\.(?:py|md|rst|ya?ml|toml|json|txt|ipynb|cfg|sh)\b`?|`?[\w.-]+/(?:[\w.-]+/)*(?=[\s`,;]|$)`?"
 )
-
-
-def written_files(task: Task) -> list[str]:
-    """The files a task is to write, out of those it names.
-
-    `in`, `to`, `create` before a path mean that it is written; `for`, `per`, `defined in`, `against` that it is only
-    referred to, and so does "… passes" after it. Without such a word it is written.
-    """
-    text = "\n".join([task.title, *task.details])
-    places = sorted((_find(text, path), order, path) for order, path in enumerate(task.files))
-    written, last_end, last_refers = [], 0, False
-    for place, _, path in places:
-        if place < 0:
-            refers = False
-        else:
-            before = text[last_end:place]
-            # Two paths with nothing between but "and" share the word that stands before the first.
-            if last_end and _JOINS.match(before):
-                refers = last_refers
-            else:
-                plain = re.sub(r"[`*\"'(\[]", "", before)
-                line = text[text.rfind("\n", 0, place) + 1 : place]
-                refers = place > len(task.title) and bool(_CHECKS.match(line))
-                refers = refers or bool(_SAID_IN.search(plain) or _LEAVES.search(plain))
-                part = _WRITES.search(plain) or _UPDATES_PART.search(plain)
-                refers = refers or bool(_REFERS.search(plain) and not part)
-            end = place + len(path)
-            refers = refers or bool(_MUST_PASS.match(text[end : end + 40]))
-            last_end, last_refers = end, refers
-        if not refers and not is_protected(path) and not _MADE_FOLDER.search(path):
-            written.append(path)
-    kept = left_alone(task)
-    return [path for path in task.files if path in written and path not in kept]
-
-
-def left_alone(task: Task) -> list[str]:
-    """The files that a task says are to stay as they are: `do not change x.py`, `leave x.py unchanged`."""
-    text = re.sub(r"[`*]", "", "\n".join([task.title, *task.details]))
-    found = []
-    for path in task.files:
-        parts = path.split("/")
-        names = "|".join(re.escape("/".join(parts[cut:])) for cut in range(len(parts)))
-        for match in re.finditer(rf"(?<![\w./-])(?:{names})(?![\w/'’-]|\.\w)", text):
-            if _KEEP_OUT.search(text[: match.start()]) or _STAYS.match(text[match.end() :]):
-                found.append(path)
-                break
-    return found
-
-
-def _find(text: str, path: str) -> int:
-    """Where the text names the path, in full or in short; -1 where it does not."""
-    parts = path.split("/")
-    places = (text.find("/".join(parts[cut:])) for cut in range(len(parts)))
-    return next((place for place in places if place >= 0), -1)
 
 
 def head(title: str) -> str:

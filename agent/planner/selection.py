@@ -32,6 +32,7 @@ from .names import (
     tasks_of_story,
     whole_stories,
 )
+from .placeholders import refuse_placeholder
 
 
 class Selection(BaseModel):
@@ -149,8 +150,9 @@ def parse_words(words: str, feature: Feature) -> Selection:
         feature: The documents, for the ids, stories and phases they have.
 
     Raises:
-        UserError: The words pick a task, story, priority or phase that does not exist.
+        UserError: The words pick a task, story, priority or phase that does not exist, or are a placeholder.
     """
+    refuse_placeholder(words)
     said = " ".join(words.split())
     picked: list[_Found] = []
     without: set[str] = set()

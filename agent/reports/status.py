@@ -12,7 +12,7 @@ from .find import RunInfo, list_runs
 from .history import task_history
 from .models import Report
 from .summarise import summarise
-from .words import merge_command, one_line
+from .words import merge_command, missing_end, one_line
 
 
 class RunStatus(BaseModel):
@@ -34,6 +34,7 @@ class RunStatus(BaseModel):
     merge: str = Field(default="", description="The command that takes them over")
     taken_back: list[str] = Field(default=[], description="Verified in the run, and taken back since")
     not_verified: list[str] = []
+    missing: str = Field(default="", description="What a run that broke off lacks, where every task is verified")
     resume: str | None = Field(default=None, description="The command that goes on with it, if it did not end")
 
 
@@ -103,7 +104,7 @@ def _run(root: Path, info: RunInfo, open_tasks: set[str] | None) -> RunStatus:
     status.taken_back = _taken_back(root, report) if unmerged else []
     status.unmerged = [key for key in unmerged if key not in status.taken_back]
     status.merge = merge_command(report) if status.unmerged and not report.landed else ""
-    status.resume = _resume(report)
+    status.missing, status.resume = missing_end(report), _resume(report)
     return status
 
 

@@ -30,6 +30,16 @@ def merge_command(report: Report) -> str:
     return f"git merge --ff-only {shlex.quote(report.branch)}"
 
 
+def missing_end(report: Report) -> str:
+    """What is missing of a run that broke off with every task verified: the review alone, or the final check too."""
+    broken = report.state in ("unfinished", "interrupted", "budget", "error")
+    if not broken or not report.tasks or report.open:
+        return ""
+    if report.tests.final_check is None:
+        return "the final check and the review"
+    return "only the review" if report.review is None else ""
+
+
 def clock(seconds: float) -> str:
     """`0:07`, `12:30`, `1:02:05`."""
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ...tools import docs_facts, processes, search, text_checks
@@ -13,8 +14,8 @@ from ...tools.assertions import count_assertions, test_functions
 from ...tools.python_project import own_names
 from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
-from ..planner.classify import left_alone, written_files
 from ..planner.paths import own_files, writable_for
+from ..planner.written import left_alone, surely_written, written_files
 from .asked import asked_parameters, asked_signature, functions_of, parameters_of
 from .asked_settings import asked_settings, has_setting
 from .asked_values import asked_values, uses, without_docstrings
@@ -24,6 +25,16 @@ from .models import GateResult
 from .test_files import only_serves
 
 CONFIG = (".yaml", ".yml", ".toml", ".json")
+MAY_STAY = (
+    "__init__.py",
+    "conftest.py",
+    "pyproject.toml",
+    "setup.cfg",
+    "*requirements*.txt",
+    "*requirements*.in",
+    "*.lock",
+)
+"""What may hold already what a task asks for, in words that do not stand in the task."""
 REMOVES = re.compile(r"^\W*(remove|delete|drop)\b", re.I)
 ONLY_RUNS = re.compile(
     r"\b(run|re-?run|execute|verify|validate|check|ensure|confirm)\b.*\b(tests?|pytest|suite|compil\w*)", re.I
@@ -82,7 +93,10 @@ def own_settings(ctx: GateContext) -> list[str]:
 
 
 def gate_files(ctx: GateContext) -> GateResult:
-    """The files the task is to write exist, and one that it names was changed (or, with none named, anything)."""
+    """The files the task is to write exist, and were changed; with none named, anything was.
+
+    One that the task names must have changed, and each that it says to write beyond doubt.
+    """
     task, failures = ctx.task, []
     for path in () if REMOVES.search(task.title) else demanded(ctx):
         if not (ctx.worktree / path).exists():
@@ -94,13 +108,35 @@ def gate_files(ctx: GateContext) -> GateResult:
     named = [
         path for path in ctx.changed if any(path == name or path.startswith(name.rstrip("/") + "/") for name in own)
     ]
+    doubts: list[str] = []
     if not ctx.changed and not ctx.asked and not ONLY_RUNS.search(task.title):
         failures.append("no file was changed: the task asks for work, and none was seen")
     elif ctx.changed and own and not named and not failures:
         failures.append(f"none of the files the task names was changed: {', '.join(own)}")
+    elif named and not ctx.asked:
+        missed, doubts = unchanged(ctx, own)
+        failures += missed
     failures += missing_symbols(ctx)
     made = [f"nothing was changed: {key} has done it as well, in {sha[:10]}" for key, sha in ctx.already.items()]
-    return result("files", failures, ", ".join(ctx.changed) or "no change needed", warnings=made)
+    return result("files", failures, ", ".join(ctx.changed) or "no change needed", warnings=[*made, *doubts])
+
+
+def unchanged(ctx: GateContext, own: list[str]) -> tuple[list[str], list[str]]:
+    """Files that the task is to write, and that are there and as they were: those that must change, and doubts."""
+    failures, doubts = [], []
+    task = document_task(ctx)
+    sure = surely_written(task)
+    for path in written_files(task):
+        if path not in own or path in ctx.changed or not (ctx.worktree / path).is_file():
+            continue
+        words = sure.get(path)
+        text = ctx.read(path)
+        may_stay = any(fnmatch(Path(path).name, name) for name in MAY_STAY)
+        if words is None or may_stay or (words.names and all(name in text for name in words.names)):
+            doubts += [f"{path}: named, not changed"] if words or not may_stay else []
+        else:
+            failures.append(f"{path}: was not changed, and the task says: {words.said}")
+    return failures, doubts
 
 
 def demanded(ctx: GateContext) -> list[str]:

@@ -130,17 +130,21 @@ def added_since(job: Job) -> list[str]:
 
 
 SCOPES: dict[Role, str] = {
-    "code": "code that the task needs, not tests, documentation, CI or configuration",
-    "tests": "test files and conftest.py, nothing else",
-    "docs": "documentation (Markdown, docs/), nothing else",
-    "infra": "CI, deployment and configuration files, nothing else",
+    "code": "code (no tests, documentation, CI or configuration)",
+    "tests": "test files with conftest.py and their data",
+    "docs": "documentation (Markdown, docs/)",
+    "infra": "CI, deployment and configuration files",
 }
 
 
 def scope_of(job: Job, role: Role) -> str:
-    """In words, what the role may write."""
+    """In words, what the role may write: the files it is for, and what else is open to it if that must be."""
     files = ", ".join(writes_of(job, role))
-    return f"{files} ({SCOPES[role]})" if files else SCOPES[role]
+    if not files:
+        return f"what the task needs, of this kind alone: {SCOPES[role]}."
+    return (
+        f"{files}. Another file only where the task cannot be done without it, and only of this kind: {SCOPES[role]}."
+    )
 
 
 def rest_of(task: PlannedTask, role: Role) -> str:
@@ -265,18 +269,17 @@ def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[
         *([] if brief else contracts(job, role)),
     ]
     named = list(dict.fromkeys(named))
-    shown = [show(job.worktree, path) for path in named]
+    shown = [show(job.worktree, path, told="first" if brief else "all") for path in named]
     have = set(named)
+    told: search.Told = "all" if not brief else "steps" if role == "code" else "first"
     room = CONTEXT_CHARS
-    told = role != "infra" and not brief
-    told |= brief and role == "code"
     wires = brief and role == "code" and bool(re.search(r"\bpipelines?\b", prose_of(job.task), re.I))
     for path, whole in related(job, role, brief):
         if path in have or around <= 0:
             continue
         file = (wires and show_steps(job.worktree, path)) or show(job.worktree, path, whole=whole, told=told)
         if not brief and whole and len(file.text) > room:
-            file = show(job.worktree, path, whole=False, told=True)
+            file = show(job.worktree, path, whole=False, told=told)
         if not brief and len(file.text) > room:
             continue
         have.add(path)
@@ -303,14 +306,14 @@ def module_of(root: Path, path: str) -> str:
     return ".".join(relative.parts[:-1] if relative.name == "__init__" else relative.parts)
 
 
-def show(root: Path, path: str, *, whole: bool = True, told: bool = False) -> ShownFile:
+def show(root: Path, path: str, *, whole: bool = True, told: search.Told = "first") -> ShownFile:
     """One file; a long one, or one that is only context, as signatures.
 
     Args:
         root: The repository.
         path: The file, from there.
         whole: Show all of it unless it is long.
-        told: Add to signatures what components say of themselves.
+        told: The docstrings that signatures are given with.
     """
     file = root / path
     language = language_of(path)

@@ -17,6 +17,8 @@ CONTEXT = ("language", "dependencies", "storage", "testing", "constraint", "conv
 NOTHING = re.compile(r"\[?\s*(n/?a|none|unknown|needs clarification.*)\s*\]?\s*\Z", re.I)
 PASSED = r"(?:pass(?:es|ed)?|ok|compliant)"
 ANSWER = re.compile(rf"(?::|—|–|-|\(|\|)\s*\**\s*(?:yes|{PASSED}|✓|✅|☑|n/?a)\b|[✓✅☑]|\.\s+\**{PASSED}\W*$", re.I)
+LATER = r"to be (?:checked|reviewed|decided)(?: by [^.:;]*)?|not (?:yet )?(?:looked at|checked)(?: in this draft| yet)?"
+UNANSWERED = re.compile(rf"(?::|—|–|-|\(|\|)\s*\**\s*(?:{LATER}|todo|tbd|pending)\W*$", re.I)
 PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_ ]+\]")
 MOST = 12
 LONGEST = 320
@@ -62,8 +64,11 @@ def project_of(feature: Feature) -> Project:
 
 
 def says_something(text: str) -> bool:
-    """False for what a plan's template says to its author, and for answers of a checklist ("…: yes")."""
-    return not text.lstrip("*_ ").upper().startswith("GATE") and not ANSWER.search(text)
+    """False for what a plan's template says to its author, and for a checklist's answers ("…: yes", "…: pending").
+
+    The principles themselves are told from the constitution.
+    """
+    return not (text.lstrip("*_ ").upper().startswith("GATE") or ANSWER.search(text) or UNANSWERED.search(text))
 
 
 def principles_of(path: Path) -> list[str]:

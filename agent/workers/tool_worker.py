@@ -66,6 +66,8 @@ class Talk:
         self.messages: list[Any] = []
         self.fault: Fault | None = None
         self.paths = task_files_for(job.task, role)
+        paths = writable_for(job.task, role)
+        self.space = Workspace(root=job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=role)
 
     def first_request(self, *, brief: bool = False) -> str:
         """The task with all it needs; brief with what it cannot do without."""
@@ -98,14 +100,15 @@ class Talk:
         if not self.messages:
             self.messages = [HumanMessage(self.first_request())]
         if feedback:
-            self.messages.append(HumanMessage(feedback_text(self.job, feedback)))
-        paths = writable_for(self.job.task, self.role)
-        space = Workspace(root=self.job.worktree, writable=paths.writable, forbidden=paths.forbidden, role=self.role)
+            changed = bool(self.space.touched)
+            self.messages.append(HumanMessage(feedback_text(self.job, feedback, changed=changed)))
+            if feedback.restored:
+                self.space.touched.clear()
         # Its type parameters cannot be inferred inside the list.
         limit: AgentMiddleware[Any, Any, Any] = ModelCallLimitMiddleware(run_limit=MAX_CALLS, exit_behavior="error")
         agent = create_agent(
             self.handle.model,
-            tools=tools_for(space, self.job.worktree),
+            tools=tools_for(self.space, self.job.worktree),
             system_prompt=render("system.md"),
             middleware=[
                 retrying(),
@@ -151,8 +154,14 @@ def handed_text(job: Job, handed: HandBack) -> str:
     return render("handed_back.md", task=job.task, handed=handed, fault=handed.fault, mark=mark)
 
 
-def feedback_text(job: Job, feedback: Feedback) -> str:
-    """The verifier's findings as the next message."""
+def feedback_text(job: Job, feedback: Feedback, *, changed: bool) -> str:
+    """The verifier's findings as the next message.
+
+    Args:
+        job: The task.
+        feedback: What the verifier said.
+        changed: The role has changed something since the files were as its first request shows them.
+    """
     return render(
         "feedback.md",
         task=job.task,
@@ -162,4 +171,5 @@ def feedback_text(job: Job, feedback: Feedback) -> str:
         mark=mark_for(feedback.text),
         restored=feedback.restored,
         fresh=feedback.fresh,
+        changed=changed,
     )

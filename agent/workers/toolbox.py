@@ -52,11 +52,11 @@ def tools_for(space: Workspace, root: Path) -> list[BaseTool]:
 
     @tool
     def outline(path: Annotated[str, "a Python file, or a folder for its list of files"]) -> str:
-        """Signatures, decorators and first docstring lines of a Python module, or the files under a folder."""
+        """Signatures, decorators and docstrings of a Python module, or the files under a folder."""
         if (root / path).is_dir():
             return "\n".join(space.list(f"{path.strip('/')}/**" if path.strip("/.") else "**")) or "no file there"
         space.read(path)
-        return cut(searching.signatures(root / path))
+        return cut(searching.signatures(root / path, told="all"))
 
     @tool
     def search(

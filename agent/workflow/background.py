@@ -11,21 +11,27 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...tools import detached, git
-from ..errors import Interrupted, KfpilotError, ToolFailure, UserError
-from ..reports.find import JOURNAL, runs_folder
+from ..errors import EXIT_OK, Interrupted, KfpilotError, ToolFailure, UserError
+from ..models.choose import check_configured
+from ..reports.find import JOURNAL, RunInfo, find_run, runs_folder
 from ..reports.status import RunStatus, Status, status_of
 from ..reports.write import write_whole
-from ..settings import load_settings
+from ..settings import Settings, load_settings
+from ..verifier.bench import python_of
+from .checkout import require_quiet
 from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
-from .place import RECORDS, Request, new_run_id, records
-from .ready import require_ready
+from .place import RECORDS, Request, branch_of, choose_start, new_run_id, records
 from .resuming import require_same
+from .selecting import planned
 from .stopping import SIGNALS
+
+if TYPE_CHECKING:
+    from git import Repo
 
 START = 4.0
 """Seconds that a start waits for the child to have its place, or to say why not."""
@@ -97,15 +103,18 @@ def start(folder: Path, request: Request, overrides: dict[str, object], *, resum
         The run, a few seconds after its start at the latest; its journal may not be there yet.
 
     Raises:
-        UserError: It cannot start: no such feature, another run is working, a bad setting. Nothing is left running.
+        KfpilotError: It cannot start: no such feature, task or model, another run is working, a bad setting. Nothing
+            is left running.
     """
     repo = open_checkout(folder)
     root = git.root_of(repo)
     feature = find_feature(repo, request.feature).name
     given = {key: str(value) if isinstance(value, Path) else value for key, value in overrides.items()}
-    require_ready(root, load_settings(root, **given))
+    settings = load_settings(root, **given)
     # Before the lock as well: a child that is about to take it must not find it taken by us.
     refuse_second(root)
+    if not resume:
+        require_possible(repo, request, settings)
     with one_run(root):
         refuse_second(root)
         if resume:
@@ -125,6 +134,21 @@ def start(folder: Path, request: Request, overrides: dict[str, object], *, resum
     command = [sys.executable, "-P", "-m", "kfpilot.agent.workflow.background", str(job.file)]
     job.pid = detached.start(command, cwd=Path.cwd(), log=job.log)
     return wait_for_start(job)
+
+
+def require_possible(repo: Repo, request: Request, settings: Settings) -> None:
+    """Whoever starts a run in the background is told at once what the run would only tell to its record.
+
+    Raises:
+        KfpilotError: What is asked for is not there, git is not ready, or no model is configured.
+    """
+    require_quiet(repo)
+    feature = find_feature(repo, request.feature)
+    plan = planned(feature, request)
+    choose_start(repo, branch_of(feature.name), request.after)
+    if plan.tasks:
+        python_of(git.root_of(repo), settings, settings.open_sandbox())
+        check_configured(settings)
 
 
 def refuse_second(root: Path) -> None:
@@ -189,6 +213,29 @@ def working_run(root: Path) -> Background | None:
     return next((job for job in list_background(root) if job.working), None)
 
 
+def find_told(root: Path, hint: str | None) -> RunInfo:
+    """The run that a user means, as `find_run` finds it.
+
+    Raises:
+        UserError: There is none; of one in the background that has told nothing, says what is known of it.
+    """
+    try:
+        return find_run(root, hint)
+    except UserError:
+        silent = (job for job in list_background(root) if hint and job.run.startswith(hint))
+        job = next((job for job in silent if not (runs_folder(root) / job.run / JOURNAL).exists()), None)
+        if job is None:
+            raise
+    if job.working:
+        raise UserError(f"run {job.run} of {job.feature} has told nothing yet", mend="Ask again: kfpilot status")
+    raise UserError(f"run {job.run} of {job.feature} ended before it began: {why_silent(job)}")
+
+
+def why_silent(job: Background) -> str:
+    """Why a run ended before it had told anything."""
+    return job.message or f"its process was ended, or broke off without a word (see {job.log})"
+
+
 def full_status(root: Path) -> Status:
     """Where the features stand, with what is known of processes: which run works, which never came to its start."""
     status = status_of(root)
@@ -201,12 +248,12 @@ def full_status(root: Path) -> Status:
         job, run = jobs[feature.feature], feature.run
         if run is not None and run.id == job.run:
             run.working = job.working if run.outcome == "unfinished" else None
-        elif (run is None or run.active < job.started) and (job.working or job.exit_code):
+        elif (run is None or run.active < job.started) and (job.working or job.exit_code != EXIT_OK):
             feature.run = RunStatus(
                 id=job.run,
                 outcome="unfinished" if job.working else "error",
                 working=job.working,
-                message=job.message,
+                message="" if job.working else why_silent(job),
                 started=job.started,
                 active=job.started,
             )

@@ -28,9 +28,7 @@ from ..events import FinalCheck, Journal, Listener, Notice, PlanReady, RunFinish
 from ..models.choose import open_model
 from ..models.guard import guarded
 from ..models.handle import Handle
-from ..planner.build import build_plan
 from ..planner.models import ExecutionPlan
-from ..planner.selection import Selection, parse_words
 from ..reports.write import write_reports
 from ..settings import Settings
 from ..verifier.bench import Bench
@@ -45,6 +43,7 @@ from .leftovers import clear_leftovers
 from .locks import one_run
 from .place import Place, Request, branch_of, bring_documents, open_place, refuse_secrets, reopen_place
 from .resuming import ended, tidy_up, unfinished
+from .selecting import plan_of, planned
 from .session import Run
 from .stepping import invoke
 from .stopping import Stop, surely
@@ -77,14 +76,6 @@ def find_feature(repo: Repo, hint: str | None) -> Feature:
     """The feature the user means, as it stands in the checkout."""
     root = git.root_of(repo)
     return load_feature(resolve_feature(root, hint, os.environ, git.current_branch(repo)), root)
-
-
-def selection_of(request: Request, feature: Feature) -> Selection:
-    """What of the feature is to be done: options and the user's own words together."""
-    selection = parse_words(request.words, feature)
-    tasks = [*selection.tasks, *(task for task in request.tasks if task not in selection.tasks)]
-    stories = [*selection.stories, *(story for story in request.stories if story not in selection.stories)]
-    return selection.model_copy(update={"tasks": tasks, "stories": stories})
 
 
 def implement(
@@ -128,6 +119,8 @@ def implement(
             place.request.land = place.request.land or request.land
         else:
             require_quiet(repo)
+            # What is not in the user's documents is said before anything is made, and of their files.
+            planned(feature, request)
             place = place_for(repo, feature, settings, request)
         try:
             return drive(repo, place, settings, listeners, resume=resume, progress=progress, outer=outer)
@@ -306,12 +299,6 @@ class NothingToDo(KfpilotError):
         self.plan = plan
         ticked = sum(skip.why == "already ticked" for skip in plan.skipped)
         super().__init__(f"{feature}: nothing left to do ({ticked} ticked, {len(plan.skipped) - ticked} left out)")
-
-
-def plan_of(place: Place, *, tests_last: bool = False) -> ExecutionPlan:
-    """The deterministic plan of the documents in the worktree."""
-    feature = load_feature(place.worktree / place.directory, place.worktree)
-    return build_plan(feature, selection_of(place.request, feature), tests_last=tests_last)
 
 
 def code_before_tests(run: Run, plan: ExecutionPlan) -> ExecutionPlan:

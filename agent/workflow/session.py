@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from ...tools import git
 from ...tools.pytest_run import TestRun
 from ..budgets import Ledger, Limits
-from ..documents import load_feature
 from ..documents.models import Feature
 from ..events import Journal, ModelCalled
 from ..models.handle import Handle
@@ -24,6 +23,7 @@ from ..verifier.context import GateContext
 from ..workers.job import Job, Session, Worker
 from .already import done_before
 from .place import Place, task_commits
+from .selecting import documents_in
 from .stopping import Stop, Stopped
 from .turns import Turns, places_for
 
@@ -208,8 +208,3 @@ def put_back(worktree: Path, tree: str) -> None:
     left = git.changed_files(worktree, tree)
     if left:
         git.restore(worktree, tree, left)
-
-
-def documents_in(place: Place, worktree: Path) -> Feature:
-    """The feature's documents as they stand in a worktree."""
-    return load_feature(worktree / place.directory, worktree)

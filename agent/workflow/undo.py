@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +77,8 @@ def undo(
     Raises:
         UserError: Nothing fits, later work depends on it, later changes are in the way, or the checkout is not clean.
     """
-    with one_run(git.root_of(repo)):
+    # What only tells needs no lock: it works in a folder of its own, so a run may be working meanwhile.
+    with nullcontext() if dry_run else one_run(git.root_of(repo)):
         return _undo(repo, cache, target, feature, with_dependents, dry_run)
 
 
@@ -225,6 +229,8 @@ def carry_out(
     root = git.root_of(repo)
     made = Undo(feature=items[0].feature, branch=where.branch, checkout=where.checkout, dry_run=dry_run)
     home = cache / "worktrees" / hashlib.sha256(str(root).encode()).hexdigest()[:12]
+    # A run that starts clears its home; without the lock that is no place for us.
+    home = Path(tempfile.mkdtemp(prefix="kfpilot-undo-")) if dry_run else home
     worktree = git.add_worktree(repo, home / "undo", where.tip)
     try:
         tip = where.tip
@@ -251,6 +257,8 @@ def carry_out(
         raise UserError(f"nothing was taken back: {error}", where=root) from None
     finally:
         git.remove_worktree(repo, worktree)
+        if dry_run:
+            shutil.rmtree(home, ignore_errors=True)
     return made
 
 

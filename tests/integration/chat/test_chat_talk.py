@@ -204,6 +204,19 @@ def test_new_writes_and_says_where(chat: Chat) -> None:
     assert chat.runs.git("status", "--porcelain").split() == ["??", f"{FEATURE}/"]
 
 
+def test_the_same_wish_a_second_time_is_told(chat: Chat) -> None:
+    chat.model.add(DRAFT, DRAFT, DRAFT)
+    assert new_command(chat.root, [REQUEST], overrides={}) == 0
+    assert "of this name" not in chat.capsys.readouterr().out
+    assert new_command(chat.root, [REQUEST], overrides={}) == 0
+    out = chat.capsys.readouterr().out
+    assert f"A feature of this name is there already: {FEATURE}. This is another one." in out
+    assert "written: specs/003-price-pages/spec.md" in out
+    assert new_command(chat.root, [REQUEST], overrides={}, dry_run=True, json=True) == 0
+    told = json.loads(chat.capsys.readouterr().out)
+    assert told["same_name"] == ["specs/002-price-pages", "specs/003-price-pages"]
+
+
 def test_new_as_a_dry_run_leaves_nothing(chat: Chat) -> None:
     chat.model.add(DRAFT)
     assert new_command(chat.root, [REQUEST], overrides={}, dry_run=True, json=True) == 0

@@ -12,6 +12,7 @@ import pytest
 from kfpilot.agent.cli.undo import undo_command
 from kfpilot.agent.errors import Interrupted, UserError
 from kfpilot.agent.reports.status import status_of
+from kfpilot.agent.workflow.locks import one_run
 from kfpilot.agent.workflow.undo import Undo, undo
 from kfpilot.tools import git as tools_git
 
@@ -150,9 +151,12 @@ def test_a_run_goes_as_a_whole_and_is_the_default(runs: Runs) -> None:
 
 def test_a_dry_run_changes_nothing(runs: Runs) -> None:
     before, tip = runs.checkout(), runs.git("show-ref")
-    made = take_back(runs, "T003", dry_run=True)
+    # A run may be working meanwhile: what only tells is in nobody's way, and nothing of it is left.
+    places = runs.git("worktree", "list")
+    with one_run(runs.root, "001-prices"):
+        made = take_back(runs, "T003", dry_run=True)
     assert [step.task for step in made.undone] == ["T003"] and made.dry_run
-    assert (runs.checkout(), runs.git("show-ref")) == (before, tip)
+    assert (runs.checkout(), runs.git("show-ref"), runs.git("worktree", "list")) == (before, tip, places)
 
 
 @pytest.mark.parametrize("how", ["ff", "merge", "rebase"])

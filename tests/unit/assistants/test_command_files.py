@@ -19,6 +19,7 @@ from kfpilot.agent.assistants.commands import is_ours, read_command, render
 from kfpilot.agent.assistants.known import ASSISTANTS, BY_KEY, COMMANDS, Assistant, choose
 from kfpilot.agent.cli.init import init_command
 from kfpilot.agent.errors import UserError
+from kfpilot.agent.planner.placeholders import refuse_placeholder
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "commands"
 UPDATING = os.environ.get("KFPILOT_UPDATE_GOLDEN") == "1"
@@ -93,6 +94,12 @@ def test_every_file_is_what_its_assistant_reads(assistant: Assistant, command: s
     assert not is_ours(text.replace("kfpilot", "kfpilots", 1))
 
 
+@pytest.mark.parametrize("placeholder", sorted({assistant.placeholder for assistant in ASSISTANTS}))
+def test_the_hole_of_a_file_is_known_as_one(placeholder: str) -> None:
+    with pytest.raises(UserError, match="placeholder"):
+        refuse_placeholder(placeholder)
+
+
 def test_no_two_files_are_one() -> None:
     paths = [assistant.file(command) for assistant in ASSISTANTS for command in COMMANDS]
     assert len(set(paths)) == len(paths) == 12 * 5
@@ -128,6 +135,32 @@ def test_what_a_user_changed_stays(root: Path, capsys: pytest.CaptureFixture[str
         assert "Start the tasks" in file.read_text(encoding="utf-8") and mine.read_text(encoding="utf-8") == "my own\n"
     init_command(root, ["claude"], force=True)
     assert file.read_text(encoding="utf-8") == ours
+
+
+def test_a_command_that_is_the_users_own_is_not_told_as_ours(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ".claude/commands/kfpilot.implement.md"
+    (root / path).parent.mkdir(parents=True)
+    (root / path).write_text("my own\n", encoding="utf-8")
+    assert init_command(root, ["claude,cursor"]) == 0
+    said = capsys.readouterr().out
+    assert f"kept        {path}  (not written by kfpilot; --force overwrites it)" in said
+    assert f"{path} is a file of your own: its command is not kfpilot's. Take ours with --force" in said
+    assert "Claude Code: " not in said and "Cursor: /kfpilot.implement" in said
+    assert init_command(root, ["claude"], check=True) == 1
+    assert "is a file of your own" in capsys.readouterr().out
+    assert init_command(root, ["claude"], check=True, json=True) == 1
+    kept = [row["path"] for row in json.loads(capsys.readouterr().out)["files"] if not row["ours"]]
+    assert kept == [path]
+    assert init_command(root, ["claude"], remove=True) == 0
+    assert (root / path).read_text(encoding="utf-8") == "my own\n"
+    assert init_command(root, ["claude"], force=True) == 0
+    assert "Claude Code: /kfpilot.implement" in capsys.readouterr().out
+    # One that was ours and was changed is the team's, and no reason to fail.
+    with (root / path).open("r+", encoding="utf-8") as file:
+        text = file.read().replace("Show the report", "Show me the report")
+        file.seek(0)
+        file.write(text)
+    assert init_command(root, ["claude"], check=True) == 0
 
 
 def test_a_file_of_another_version_is_updated(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kfpilot.agent.drafting.survey import Survey, folder_name, survey
+from kfpilot.agent.drafting.survey import Survey, folder_name, namesakes, survey
 
 
 def test_components_and_pipelines_are_read_from_source(found: Survey) -> None:
@@ -69,3 +69,10 @@ def test_what_a_tool_has_set_up_decides_before_there_is_a_feature(tmp_path: Path
     (tmp_path / ".kiro").mkdir()
     found = survey(tmp_path)
     assert (found.dialect, found.home) == ("kiro", ".kiro/specs")
+
+
+def test_features_of_the_same_name_are_found_by_any_number(tmp_path: Path, found: Survey) -> None:
+    for name in ("001-flags", "flags", "flags-2", "20260101-000000-flags", "002-flags-of-all", "003-red-flags"):
+        (tmp_path / "specs" / name).mkdir(parents=True)
+    there = found.model_copy(update={"root": tmp_path, "features": [], "home": "specs"})
+    assert namesakes(there, "flags", "flags-2") == ["001-flags", "20260101-000000-flags", "flags"]

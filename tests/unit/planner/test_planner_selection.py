@@ -242,6 +242,29 @@ def test_what_does_not_exist_is_refused_with_what_does(words: str, what: str, me
     assert mend in caught.value.mend
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "$ARGUMENTS",
+        " `$ARGUMENTS`\n",
+        "$@",
+        "$1 $2",
+        "{{args}}",
+        "{{ args }}",
+        "${input:args}",
+        "<words>\n$X\n</words>",
+    ],
+)
+def test_a_hole_that_was_not_filled_does_not_start_everything(words: str) -> None:
+    with pytest.raises(UserError, match="the words are the placeholder"):
+        parse_words(words, make_feature())
+
+
+@pytest.mark.parametrize("words", ["", "say $ARGUMENTS in docs/use.md", "keep {{args}} as it is"])
+def test_words_that_name_a_hole_are_words(words: str) -> None:
+    assert parse_words(words, make_feature()).words == words
+
+
 def test_an_unknown_id_in_passing_is_no_error() -> None:
     assert parse_words("make it like T099's output", make_feature()).tasks == []
 

@@ -82,6 +82,26 @@ def test_status_says_how_to_go_on_with_a_killed_run(root, recorder, make):
     assert "go on:  kfpilot run 001-late-orders --resume" in shown(status_command, root)
 
 
+def test_status_says_what_is_missing_where_every_task_is_verified(root, recorder, make):
+    def line() -> str:
+        return next((line.strip() for line in shown(status_command, root).splitlines() if "missing" in line), "")
+
+    recorder.start()
+    recorder.plan([make["planned"]("T001")])
+    assert line() == ""
+    recorder.verified("T001")
+    assert line() == "every task is verified; missing: the final check and the review"
+    recorder.final()
+    assert line() == "every task is verified; missing: only the review"
+    recorder.finish("interrupted", exit_code=130)
+    assert line() == "every task is verified; missing: only the review"
+    assert "1 of 1 verified" in shown(status_command, root) and "--resume" in shown(status_command, root)
+    recorder.start(resumed=True)
+    recorder.final()
+    recorder.finish("verified")
+    assert line() == ""
+
+
 def test_status_as_json(root, mixed):
     status = json.loads(shown(status_command, root, as_json=True))
 

@@ -270,10 +270,75 @@ import pandas'''
         text = "Count rows.\n\n    Args:\n        table: CSV with the column id.\n    "
         source = f'@dsl.component\ndef count(table):\n    """{text}"""\n\n\ndef plain():\n    """{text}"""\n'
         (tmp_path / "m.py").write_text(source, encoding="utf-8")
-        count, plain = ast.parse(search.signatures(tmp_path / "m.py", told=True)).body
+        count, plain = ast.parse(search.signatures(tmp_path / "m.py", told="steps")).body
         assert ast.get_docstring(count) == "Count rows.\n\nArgs:\n    table: CSV with the column id."
         assert ast.get_docstring(plain) == "Count rows."
         assert "column id" not in search.signatures(tmp_path / "m.py")
+
+    def test_all_docstrings_may_be_told_on_lines_of_their_own(self, tmp_path: Path) -> None:
+        (tmp_path / "m.py").write_text(
+            '''"""Steps.
+
+More of them.
+"""
+class Table:
+    """Rows.
+
+    Attributes:
+        path: Where.
+    """
+    def read(self, month: str) -> str:
+        """Read it.
+
+        Args:
+            month: As 2026-01.
+        """
+    def plain(self): ...
+@dsl.component
+def count(n: int) -> int:
+    """Count."""
+    return n
+'''
+        )
+
+        assert search.signatures(tmp_path / "m.py", told="all") == (
+            '''"""Steps.
+
+More of them.
+"""
+class Table:
+    """Rows.
+
+    Attributes:
+        path: Where.
+    """
+    def read(self, month: str) -> str:
+        """Read it.
+
+        Args:
+            month: As 2026-01.
+        """
+    def plain(self): ...
+@dsl.component
+def count(n: int) -> int:
+    """Count."""'''
+        )
+
+    def test_a_long_docstring_that_is_told_is_cut(self, tmp_path: Path) -> None:
+        lines = "\n".join(f"    line {number}" for number in range(60))
+        (tmp_path / "m.py").write_text(f'def f():\n    """First.\n\n{lines}\n    """\n')
+
+        text = search.signatures(tmp_path / "m.py", told="all")
+
+        assert text.splitlines()[-2:] == ["    … (32 more lines)", '    """']
+        assert "    line 27" in text and "line 28" not in text
+        ast.parse(text)
+
+    @pytest.mark.parametrize("said", ['Match \\\\d and say \\"x\\"', 'Say \\"\\"\\"x\\"\\"\\"', "A\\n\\nb \\\\"])
+    def test_told_docstrings_stay_python(self, tmp_path: Path, said: str) -> None:
+        (tmp_path / "m.py").write_text(f'def f():\n    "{said}"\n')
+
+        assert ast.get_docstring(ast.parse(search.signatures(tmp_path / "m.py", told="all")).body[0])
 
     def test_a_missing_file_is_said(self, tmp_path: Path) -> None:
         with pytest.raises(ToolFailure, match="cannot be read"):

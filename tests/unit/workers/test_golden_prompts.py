@@ -105,8 +105,14 @@ def test_draft_request_of_each_role(role: str, job_of: Callable[[str], Job]) -> 
 
 
 @pytest.mark.parametrize("restored", [False, True])
-def test_feedback(restored: bool, job_of: Callable[[str], Job]) -> None:
+@pytest.mark.parametrize("changed", [True, False])
+def test_feedback(restored: bool, changed: bool, job_of: Callable[[str], Job]) -> None:
     feedback = Feedback(
-        attempt=1, of=3, text="[tests] tests/test_parcels.py::test_x failed: assert 1 == 2", restored=restored
+        attempt=1,
+        of=3,
+        text="[tests] tests/test_parcels.py::test_x failed: assert 1 == 2",
+        restored=restored,
+        fresh=restored and not changed,
     )
-    compare(f"feedback{'_restored' if restored else ''}.txt", feedback_text(job_of("T001"), feedback))
+    name = f"feedback{'_restored' if restored else ''}{'' if changed else '_unchanged'}.txt"
+    compare(name, feedback_text(job_of("T001"), feedback, changed=changed))

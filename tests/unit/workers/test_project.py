@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from kfpilot.agent.documents import load_feature
+from kfpilot.agent.drafting.forms import UNCHECKED
 from kfpilot.agent.workers.project import FOLDED, principles_of, project_of, says_something, tree_of
 
 
@@ -34,6 +35,9 @@ def test_a_constitution_that_is_only_a_template_says_nothing(tmp_path: Path) -> 
         "Tests first: ✅ done so",
         "Simplicity — PASS",
         "Small steps: weighing and sorting are separate files. Pass",
+        f"The standard library first: {UNCHECKED}",
+        "The standard library first: not looked at in this draft",
+        "Small steps — TBD",
     ],
 )
 def test_what_a_template_or_a_checklist_says_is_left_out(text: str) -> None:
@@ -45,6 +49,8 @@ def test_what_a_template_or_a_checklist_says_is_left_out(text: str) -> None:
     [
         "No new packages",
         "No step may pass. Passing is for others",
+        "Rows to be checked by a person are kept",
+        "Retries: not checked before the last one",
         "The parameters of `daily` stay: nobody may be surprised",
     ],
 )

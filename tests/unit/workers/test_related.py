@@ -90,7 +90,7 @@ def test_an_exported_component_comes_with_the_package_that_hands_it_on(
     packet_of: Callable[[str, Role], Packet],
 ) -> None:
     packet = packet_of("T001", "code")
-    assert packet.scope.startswith("depot/steps/alert.py, depot/steps/__init__.py (")
+    assert packet.scope.startswith("depot/steps/alert.py, depot/steps/__init__.py. Another file only")
     assert "import clean" in shown(packet)["depot/steps/__init__.py"]
 
 
@@ -100,7 +100,7 @@ def test_what_a_component_reads_is_told_where_only_its_signature_is(packet_of: C
 
 def test_a_file_that_is_not_to_be_changed_is_shown_and_not_offered(packet_of: Callable[[str, Role], Packet]) -> None:
     packet = packet_of("T002", "code")
-    assert packet.scope.startswith("depot/flows/night.py (")
+    assert packet.scope.startswith("depot/flows/night.py. Another file only")
     assert "depot/flows/daily.py" in shown(packet)
 
 
@@ -112,7 +112,7 @@ def test_a_test_sees_a_test_of_its_kind_and_what_the_tests_share(packet_of: Call
 
 def test_a_manifest_under_test_is_shown_and_not_offered(packet_of: Callable[[str, Role], Packet]) -> None:
     packet = packet_of("T004", "tests")
-    assert packet.scope.startswith("tests/test_deploy.py (")
+    assert packet.scope.startswith("tests/test_deploy.py. Another file only")
     assert {"deploy/account.yaml", "deploy/night.yaml"} <= shown(packet).keys()
 
 

@@ -88,6 +88,29 @@ def test_a_refused_attempt_asks_the_model_again_with_the_findings(job_of: JobOf,
     assert model.sent[2][: len(model.sent[1])] == model.sent[1], "a repair goes on in the same conversation"
 
 
+def test_changes_are_said_to_be_taken_back_only_where_there_were_any(job_of: JobOf, project: Path) -> None:
+    talk, model = session(
+        job_of("T001"),
+        calls(FINISH),
+        calls(write("flows/keep_heavy.py", "x = 1"), FINISH),
+        calls(FINISH),
+        calls(FINISH),
+        calls(FINISH),
+    )
+    talk.attempt(1, None)
+    refused = Feedback(attempt=1, of=9, text="no file was changed")
+    again = refused.model_copy(update={"restored": True, "fresh": True})
+    said = []
+    for feedback in (again, refused, again, again):
+        (project / "flows/keep_heavy.py").unlink(missing_ok=True)
+        talk.attempt(2, feedback)
+        said.append(model.sent[-1][-1].text.strip().splitlines()[-1])
+    nothing = "You have changed nothing: the files are as they were in the first request."
+    assert said[0] == said[3] == f"{nothing} Take another way: this one led to the same failure twice."
+    assert said[1] == "The files are as you left them. Mend the cause, then call `finish` again."
+    assert said[2].startswith("Your changes were taken back: ")
+
+
 def malformed(name: str = "write_file") -> AIMessage:
     call = {"name": name, "args": '{"path": "flows/ke', "id": "call_bad", "error": "Unterminated string"}
     return AIMessage(content="", invalid_tool_calls=[{**call, "type": "invalid_tool_call"}])  # type: ignore[list-item]
@@ -267,8 +290,8 @@ def test_a_task_of_two_roles_is_worked_by_both_and_mended_by_the_one_concerned(j
     )
     talk.attempt(1, None)
     code, tests = (messages[-1].text for messages in model.sent)
-    assert "Your role: code" in code and "You may write: flows/weigh.py (" in code
-    assert "Your role: tests" in tests and "You may write: tests/test_weigh.py (" in tests
+    assert "Your role: code" in code and "You may write: flows/weigh.py. Another file only" in code
+    assert "Your role: tests" in tests and "You may write: tests/test_weigh.py. Another file only" in tests
     assert "KILOS = 1" in tests, "the second role sees what the first wrote"
     finding = "tests/test_weigh.py: test_x asserts nothing that could fail"
     talk.attempt(2, Feedback(attempt=1, of=3, text=finding, failures=[finding]))
