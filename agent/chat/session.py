@@ -20,6 +20,9 @@ JOURNAL = "journal.jsonl"
 LONGEST_LOG = 400
 """Turns that are kept; what was drafted is kept apart."""
 
+MOST_BEFORE = 10
+"""Drafts before the latest corrections that are kept, so that these can be taken back."""
+
 Phase = Literal["empty", "asking", "draft", "saved"]
 
 
@@ -33,7 +36,13 @@ class Turn(BaseModel):
 
 
 class Session(BaseModel):
-    """A conversation."""
+    """A conversation.
+
+    Attributes:
+        before: The draft before each of the latest corrections.
+        feature: The feature that is talked about: written or run last.
+        runs: The runs that were made in it and not taken back, the latest last.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,6 +52,8 @@ class Session(BaseModel):
     answers: list[tuple[str, str]] = []
     corrections: list[str] = []
     draft: Draft | None = None
+    before: list[Draft] = []
+    runs: list[str] = []
     saved: dict[str, str] = {}
     feature: str = ""
     overrides: dict[str, str] = {}
@@ -57,6 +68,11 @@ class Session(BaseModel):
             return "empty"
         return "saved" if self.saved and self.saved == self.draft.digests() else "draft"
 
+    @property
+    def substantial(self) -> bool:
+        """Whether there is something to go on with."""
+        return bool(self.draft or self.questions or self.feature or self.runs)
+
     def heard(self, who: Literal["user", "kfpilot"], text: str) -> None:
         """Keep a turn."""
         self.log = [*self.log, Turn(who=who, text=text)][-LONGEST_LOG:]
@@ -64,7 +80,23 @@ class Session(BaseModel):
     def forget(self) -> None:
         """Begin with another feature; what was said and set stays."""
         self.request, self.questions, self.answers, self.corrections = "", [], [], []
-        self.draft, self.saved, self.feature = None, {}, ""
+        self.draft, self.before, self.saved, self.feature, self.runs = None, [], {}, "", []
+
+    def ran(self, run: str, feature: str) -> None:
+        """Keep that a run was made here, or gone on with."""
+        self.runs = [*(other for other in self.runs if other != run), run]
+        self.feature = feature or self.feature
+
+    def corrected(self, draft: Draft, words: str) -> None:
+        """Take a draft in the place of the one that is there."""
+        if self.draft is not None:
+            self.before = [*self.before, self.draft][-MOST_BEFORE:]
+        self.draft, self.corrections = draft, [*self.corrections, words]
+
+    def uncorrect(self) -> str:
+        """Take the latest correction back; its words."""
+        self.draft = self.before.pop()
+        return self.corrections.pop()
 
 
 def chat_folder(root: Path) -> Path:
@@ -86,26 +118,35 @@ def folder_of(root: Path, session: Session) -> Path:
 
 
 def keep(root: Path, session: Session) -> None:
-    """Write the conversation down, whole or not at all, without secrets."""
+    """Write the conversation down, whole or not at all, without secrets. One without a request or a run is not kept."""
+    if not (session.substantial or session.request):
+        return
     data = redact_data(session.model_dump(mode="json"))
     write_whole(folder_of(root, session) / FILE, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def latest_session(root: Path) -> Session:
-    """The conversation that went on last.
+    """The conversation that went on last and has something to go on with, else the latest that has a request.
 
     Raises:
         UserError: There is none, or it cannot be read.
     """
     files = sorted(chat_folder(root).glob(f"*/{FILE}"), key=lambda path: (path.stat().st_mtime_ns, path.parent.name))
-    if not files:
+    asked: Session | None = None
+    for file in reversed(files):
+        try:
+            session = Session.model_validate_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValidationError, UnicodeDecodeError):
+            raise UserError(
+                "the conversation cannot be read", where=file, mend="Begin a new one with: kfpilot chat"
+            ) from None
+        if session.substantial:
+            return session
+        if session.request and asked is None:
+            asked = session
+    if asked is None:
         raise UserError("there is no conversation to go on with", where=root, mend="Begin one with: kfpilot chat")
-    try:
-        return Session.model_validate_json(files[-1].read_text(encoding="utf-8"))
-    except (OSError, ValidationError, UnicodeDecodeError):
-        raise UserError(
-            "the conversation cannot be read", where=files[-1], mend="Begin a new one with: kfpilot chat"
-        ) from None
+    return asked
 
 
 def age_of(session: Session) -> str:

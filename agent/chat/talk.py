@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from ...tools.redact import redact
+from ..documents import leading_feature
 from ..drafting.draft import Draft, compose, plan_of, save
 from ..drafting.survey import survey
 from ..errors import EXIT_OK, Interrupted, KfpilotError, ToolFailure, UserError
-from ..planner.models import ExecutionPlan
 from ..reports.find import list_runs
-from ..reports.words import bare
+from ..reports.words import bare, one_line
 from ..settings import Settings
+from .actions import Actions
 from .desk import Desk
 from .grammar import COMMANDS, Intent, understand
+from .runs import after_failure, feature_to_resume, made_since, marks, nothing_run
 from .said import (
     budget_lines,
     document_of,
@@ -26,42 +27,12 @@ from .said import (
     used_line,
     why_lines,
 )
-from .session import Session, folder_of, keep
+from .session import Phase, Session, folder_of, keep
 
 BUDGETS = ("tokens", "cost", "calls", "attempts", "time")
 STOPPED = "Stopped. Nothing was lost: say it again, or go on with something else."
+LEFT_TO_IT = "Decide it, and say so in the assumptions."
 NEXT = "Say what to change, or: go (writes and runs it), save (writes it only), show spec|plan|tasks."
-
-
-class Actions(Protocol):
-    """What the command line can do; the conversation calls nothing else."""
-
-    def run(self, feature: str | None, words: str, overrides: dict[str, str], *, resume: bool) -> int:
-        """Run a feature with live progress."""
-
-    def plan(self, feature: str | None) -> None:
-        """Show the plan of a feature."""
-
-    def show_plan(self, plan: ExecutionPlan) -> None:
-        """Show a plan."""
-
-    def status(self) -> None:
-        """Show features and runs."""
-
-    def report(self, feature: str | None) -> None:
-        """Show the latest run's report."""
-
-    def undo(self, target: str | None, feature: str | None) -> None:
-        """Take a task or a run back."""
-
-    def verify(self, tasks: list[str], feature: str | None) -> None:
-        """Run gates on the checkout."""
-
-    def diff(self, feature: str | None, task: str) -> None:
-        """Show what a run or a task changed."""
-
-    def document(self, path: str, text: str) -> None:
-        """Show a document."""
 
 
 class Talk:
@@ -107,13 +78,13 @@ class Talk:
         """
         if not line.strip() and self.session.phase != "asking":
             return True
-        intent = understand(line, self.session.phase)
+        intent = understand(line, self.phase, self.perhaps_feature_of)
         self.session.heard("user", redact(line.strip()))
+        self.code = EXIT_OK
         try:
             if intent.kind == "quit":
                 return False
             self.do(intent)
-            self.code = EXIT_OK
         except KeyboardInterrupt:
             self.code = Interrupted.exit_code
             self.say("", STOPPED)
@@ -127,8 +98,39 @@ class Talk:
             keep(self.root, self.session)
         return True
 
+    @property
+    def phase(self) -> Phase:
+        """Where the conversation stands for whoever speaks: a draft is open until its documents have been run."""
+        if self.session.questions or self.session.draft is None:
+            return self.session.phase
+        return "saved" if self.worked() else "draft"
+
+    def worked(self) -> bool:
+        """Whether the draft's documents have been run."""
+        draft = self.session.draft
+        return bool(draft and self.session.saved and list_runs(self.root, draft.folder))
+
+    def perhaps_feature_of(self, words: str) -> tuple[str | None, str]:
+        """The same of words that may be no order: "run 300 rows at once" names none."""
+        try:
+            return self.feature_of(words)
+        except UserError:
+            return None, words
+
+    def feature_of(self, words: str) -> tuple[str | None, str]:
+        """The feature that an order begins with, the draft's too, and the words after it.
+
+        Raises:
+            UserError: It looks like a feature's name, and there is none.
+        """
+        folder, (first, _, rest) = self.session.draft.folder if self.session.draft else "", words.partition(" ")
+        number = folder.partition("-")[0]
+        if first and first in (folder, number if number.isdigit() else folder):
+            return folder, rest.strip()
+        return leading_feature(self.root, words)
+
     def do(self, intent: Intent) -> None:
-        """One order."""
+        """One order; sets the exit code where it is that of a command."""
         of, feature = intent.of, self.session.feature or None
         match intent.kind:
             case "words":
@@ -138,7 +140,7 @@ class Talk:
             case "new":
                 self.new(of)
             case "go" | "run" | "resume":
-                self.run(of, resume=intent.kind == "resume")
+                self.run(of, intent.kind)
             case "save":
                 self.save()
             case "show":
@@ -148,17 +150,19 @@ class Talk:
                 if draft:
                     self.actions.show_plan(plan_of(draft, survey(self.root)))
                 else:
-                    self.actions.plan(feature)
+                    self.code = self.actions.plan(feature)
             case "diff":
                 self.actions.diff(feature, of)
             case "status":
                 self.actions.status()
             case "report":
-                self.actions.report(feature)
+                self.code = self.actions.report(feature)
             case "verify":
-                self.actions.verify(of.replace(",", " ").split(), feature)
+                self.code = self.actions.verify(of.replace(",", " ").split(), feature)
             case "undo":
-                self.actions.undo(of or None, feature)
+                self.undo(of)
+            case "agree" | "leave":
+                self.stand(agreed=intent.kind == "agree")
             case "why":
                 self.say(*why_lines(latest_report(self.root, self.session.feature), of))
             case "budget":
@@ -215,12 +219,15 @@ class Talk:
 
     def answered(self, text: str) -> None:
         """The answer to the question that is open."""
-        question = self.session.questions.pop(0)
-        self.session.answers.append((question, text.strip() or "Decide it, and say so in the assumptions."))
+        self.answer(text.strip() or LEFT_TO_IT)
         if self.session.questions:
             self.say(bare(self.session.questions[0]))
         else:
             self.draft()
+
+    def answer(self, text: str) -> None:
+        """Keep the answer to the question that is open."""
+        self.session.answers.append((self.session.questions.pop(0), text))
 
     def draft(self) -> None:
         """Draft what was asked for."""
@@ -233,14 +240,14 @@ class Talk:
         self.may_change()
         said = [*self.session.corrections, words]
         made, found = self.desk().draft(self.session.request, self.session.answers, self.session.draft, said)
-        self.session.draft, self.session.corrections = made, said
+        self.session.corrected(made, words)
         self.say(*draft_lines(made, found, plan_of(made, found)), "", NEXT)
 
     def may_change(self) -> None:
         """Raise if the documents have been worked already: ids and ticks belong together."""
-        if self.session.feature and list_runs(self.root, self.session.feature):
+        if self.session.draft and self.worked():
             raise UserError(
-                f"{self.session.feature} has been run, so its documents are not drafted anew",
+                f"{self.session.draft.folder} has been run, so its documents are not drafted anew",
                 mend="Ask a question with a ?, do single tasks (do T003, with your words), or begin with: new: …",
             )
 
@@ -261,32 +268,75 @@ class Talk:
         keep(self.root, self.session)
         self.say(*(f"written: {path}" for path in paths))
 
-    def run(self, words: str, *, resume: bool) -> None:
+    def stand(self, *, agreed: bool) -> None:
+        """Say where things stand to somebody who agrees, or wants nothing done: no word of these changes a draft."""
+        if self.session.draft is None:
+            self.say("Nothing is under way. Say what you want built, in your own words.")
+        elif self.unsaved():
+            self.say("go writes the draft and runs it, save writes it only." if agreed else f"Left as it is. {NEXT}")
+        elif self.phase == "draft":
+            self.say("It is written. go runs it." if agreed else "Left as it is: written, not run.")
+        else:
+            self.say("Nothing is under way. status says what is open; new: … begins with another feature.")
+
+    def written(self, named: str | None, *, draft_meant: bool) -> str:
+        """The feature to run, its documents written: the one that is named, else the draft's, else the one before."""
+        draft = self.session.draft
+        if draft and (named == draft.folder or (draft_meant and not named)):
+            if self.unsaved():
+                self.save()
+            return self.session.draft.folder if self.session.draft else ""
+        return named or self.session.feature
+
+    def run(self, words: str, kind: str) -> None:
         """Write what is not written, then run; the display shows how it goes."""
-        if self.session.phase == "asking":
-            # Whoever says go does not want to be asked.
-            while self.session.questions:
-                self.session.answers.append(
-                    (self.session.questions.pop(0), "Decide it, and say so in the assumptions.")
-                )
-            self.draft()
-            return
-        if self.unsaved() and not resume:
-            self.save()
-        if self.session.draft is None and not words and not resume:
+        if kind == "resume":
+            feature, words = feature_to_resume(self.root, words, self.session.feature), ""
+        else:
+            named, words = self.feature_of(words)
+            if self.session.questions and not named:
+                # Whoever says go does not want to be asked.
+                while self.session.questions:
+                    self.answer(LEFT_TO_IT)
+                self.draft()
+                return
+            feature = self.written(named, draft_meant=kind == "go" or self.unsaved() is not None)
+        if not feature and not words:
             raise UserError(
                 "there is no draft", mend="Say first what is to be built; /run 001 runs a feature that is here."
             )
-        feature = self.session.feature or None
         keep(self.root, self.session)
         if self._desk is not None:
             self._desk.make_room()
-        code = self.actions.run(feature, selection(words), self.session.overrides, resume=resume)
-        self.code = code
-        if code == Interrupted.exit_code:
-            self.say("The run has stopped; resume goes on with it.")
-        elif code != EXIT_OK:
-            self.say("Ask: why did T004 fail (with its id). Or: do T004, with a word on how.")
+        before = marks(self.root)
+        try:
+            resume = kind == "resume"
+            self.code = self.actions.run(feature or None, selection(words), self.session.overrides, resume=resume)
+        finally:
+            made = made_since(self.root, before)
+            if made:
+                self.session.ran(made.id, made.feature)
+        if self.code == Interrupted.exit_code:
+            self.say("The run has stopped; resume goes on with it." if made else STOPPED)
+        elif self.code != EXIT_OK and made and (told := after_failure(made)):
+            self.say(told)
+
+    def undo(self, target: str) -> None:
+        """Take the last correction of an open draft back, else what this conversation has run; nothing of others."""
+        session = self.session
+        if not target and session.corrections and self.phase == "draft":
+            if not session.before:
+                raise UserError(
+                    "the draft before that correction is not kept", mend="Say in your words what is to be as it was."
+                )
+            words = session.uncorrect()
+            self.say(f"Taken back: {bare(one_line(words, 200))}", "")
+            self.show("")
+            self.say("", NEXT if self.unsaved() else f"It is as it was written: {session.feature}. go runs it.")
+            return
+        if not session.runs and not (target and session.feature and list_runs(self.root, session.feature)):
+            raise nothing_run(self.root, target)
+        self.code = self.actions.undo(target, session.feature, session.runs)
 
     def show(self, what: str) -> None:
         """The draft, or one of its documents."""
@@ -307,6 +357,8 @@ class Talk:
 
             state = render(latest_report(self.root, self.session.feature))
         self.say(bare(self.desk().answer(text, documents_text(draft) if draft else "", state)))
+        if self.phase == "draft" and re.match(r"(?:can|could|would|will|should|shall)\b", text, re.I):
+            self.say("", "The draft is as it was. To have it changed, say so without a question mark.")
 
     def budget(self, text: str) -> None:
         """Say what was used; set limits for what comes."""

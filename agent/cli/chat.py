@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...tools import git
 from ..chat.desk import Desk, limits_line
+from ..chat.runs import made_since, marks
 from ..chat.said import draft_lines
 from ..chat.session import Session, age_of, folder_of, keep, latest_session, new_session
 from ..chat.talk import Talk
@@ -40,10 +41,21 @@ class CommandLine:
         base: What was given on the command line of the conversation.
         plain: Lines instead of a live table.
         no_color: No colours.
+        confirm: Asks the user before work is taken back; None where nobody can answer.
     """
 
-    def __init__(self, root: Path, console: Console, base: dict[str, object], *, plain: bool, no_color: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        console: Console,
+        base: dict[str, object],
+        *,
+        plain: bool,
+        no_color: bool,
+        confirm: Callable[[str], bool] | None = None,
+    ) -> None:
         self.root, self.console, self.base, self.plain, self.no_color = root, console, base, plain, no_color
+        self.confirm = confirm
 
     def run(self, feature: str | None, words: str, overrides: dict[str, str], *, resume: bool) -> int:
         """`kfpilot run`."""
@@ -67,11 +79,11 @@ class CommandLine:
             self.console.print(str(error), markup=False, highlight=False)
             return EXIT_OK
 
-    def plan(self, feature: str | None) -> None:
+    def plan(self, feature: str | None) -> int:
         """`kfpilot plan --no-llm`."""
         from .plan import plan_command
 
-        plan_command(self.root, feature, [], tasks=[], stories=[], no_llm=True, no_color=self.no_color)
+        return plan_command(self.root, feature, [], tasks=[], stories=[], no_llm=True, no_color=self.no_color)
 
     def show_plan(self, plan: ExecutionPlan) -> None:
         """The plan of a draft."""
@@ -85,23 +97,36 @@ class CommandLine:
 
         status_command(self.root, self.console)
 
-    def report(self, feature: str | None) -> None:
+    def report(self, feature: str | None) -> int:
         """`kfpilot report`."""
         from .report import report_command
 
-        report_command(self.root, self.console, feature)
+        return report_command(self.root, self.console, feature)
 
-    def undo(self, target: str | None, feature: str | None) -> None:
-        """`kfpilot undo`."""
+    def undo(self, target: str, feature: str, runs: list[str]) -> int:
+        """`kfpilot undo`, after it was shown and allowed where there is somebody to ask."""
+        from ..workflow.undo_choice import latest_with_work
         from .undo import undo_command
 
-        undo_command(self.root, target, feature=feature, no_color=self.no_color)
+        found = target or latest_with_work(open_checkout(self.root), runs)
+        if not found:
+            raise UserError(
+                "what this conversation has run left nothing to take back", mend="Other runs: kfpilot status"
+            )
+        # A run's id is that of one feature; a task's is not.
+        of = feature if target else None
+        if self.confirm is not None:
+            undo_command(self.root, found, feature=of, dry_run=True, no_color=self.no_color)
+            if not self.confirm("Take it back?"):
+                say_on(self.console, "Nothing was taken back, as you said.")
+                return EXIT_OK
+        return undo_command(self.root, found, feature=of, no_color=self.no_color)
 
-    def verify(self, tasks: list[str], feature: str | None) -> None:
+    def verify(self, tasks: list[str], feature: str | None) -> int:
         """`kfpilot verify`."""
         from .verify import verify_command
 
-        verify_command(self.root, tasks, feature=feature, no_color=self.no_color)
+        return verify_command(self.root, tasks, feature=feature, no_color=self.no_color)
 
     def diff(self, feature: str | None, task: str) -> None:
         """What the latest run, or one of its tasks, changed."""
@@ -128,6 +153,14 @@ def show_text(console: Console, text: str, lexer: str) -> None:
         console.print(Syntax(text, lexer, word_wrap=True, background_color="default"))
     else:
         console.file.write(text)
+
+
+def confirmed(question: str) -> bool:
+    """Whether the user says yes; no answer is none."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def say_on(console: Console, line: str) -> None:
@@ -160,7 +193,9 @@ def chat_command(
     def desk(place: Path, wanted: Settings) -> Desk:
         return Desk(root, place, wanted, progress=tell, tell=lambda text: say_on(console, f"  {text}"))
 
-    actions = CommandLine(root, console, overrides, plain=plain, no_color=no_color)
+    actions = CommandLine(
+        root, console, overrides, plain=plain, no_color=no_color, confirm=confirmed if person else None
+    )
     talk = Talk(
         root, session, actions, lambda line: say_on(console, line), settings, ask=questions and person, desk=desk
     )
@@ -216,7 +251,9 @@ def greet(console: Console, session: Session, settings: Settings, *, go_on: bool
         say_on(console, limits)
     if go_on:
         stands = {"empty": "nothing is drafted", "asking": "a question is open", "draft": "a draft is not written yet"}
-        where = stands.get(session.phase, f"{session.feature} is written")
+        where = stands.get(session.phase, f"{session.draft.folder if session.draft else session.feature} is written")
+        if session.draft is None and session.feature:
+            where = f"{session.feature} was run last"
         say_on(console, f"Going on with the conversation of {age_of(session)}: {where}.")
         if session.questions:
             say_on(console, session.questions[0])
@@ -265,9 +302,12 @@ def new_command(
         desk = stack.enter_context(
             Desk(root, place, settings, progress=told, tell=lambda text: say_on(progress, f"  {text}"))
         )
-        if questions and person:
-            session.answers = [(text, answered(console, text)) for text in desk.questions(request)]
-        draft, found = desk.draft(request, session.answers)
+        try:
+            if questions and person:
+                session.answers = [(text, answered(console, text)) for text in desk.questions(request)]
+            draft, found = desk.draft(request, session.answers)
+        except KeyboardInterrupt:
+            raise Interrupted("stopped; nothing was written") from None
         plan, same = plan_of(draft, found), like_it(draft, found)
     if not dry_run:
         save(draft, root)
@@ -288,7 +328,17 @@ def new_command(
         if not dry_run:
             say_on(console, f"Next: kfpilot run {draft.folder}, or change it with: kfpilot chat --continue")
         return EXIT_OK
-    return CommandLine(root, console, overrides, plain=plain, no_color=no_color).run(draft.folder, "", {}, resume=False)
+    before = marks(root)
+    try:
+        return CommandLine(root, console, overrides, plain=plain, no_color=no_color).run(
+            draft.folder, "", {}, resume=False
+        )
+    finally:
+        # So that `kfpilot chat --continue` knows it as its own.
+        made = made_since(root, before)
+        if made:
+            session.ran(made.id, made.feature)
+            keep(root, session)
 
 
 def answered(console: Console, question: str) -> str:

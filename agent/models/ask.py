@@ -47,7 +47,8 @@ class Asker(Generic[Answer]):
         self.missing = dict(missing or {})
         self.structured: Any = None
         try:
-            self.structured = model.with_structured_output(schema, include_raw=True)
+            # Not `include_raw`: that asks in a thread of a pool, which Ctrl-C would wait for.
+            self.structured = model.with_structured_output(schema)
         except (NotImplementedError, AttributeError, TypeError, ValueError):
             self.structured = None
 
@@ -67,7 +68,7 @@ class Asker(Generic[Answer]):
     def _ask(self, messages: Sequence[BaseMessage]) -> tuple[Any, Any]:
         if self.structured is not None:
             try:
-                found = self.structured.invoke(messages)
+                return asked(self.structured, messages)
             except NotImplementedError:
                 self.structured = None
             except Exception as error:
@@ -75,10 +76,6 @@ class Asker(Generic[Answer]):
                 if status_of(error) not in _NOT_OFFERED:
                     raise
                 self.structured = None
-            else:
-                if isinstance(found, dict) and "raw" in found:
-                    return found["raw"], found.get("parsed")
-                return found, found
         return self.model.invoke(messages), None
 
     def _tell(self, raw: Any, seconds: float) -> None:
@@ -94,6 +91,24 @@ class Asker(Generic[Answer]):
                 seconds=round(seconds, 3),
             )
         )
+
+
+def asked(structured: Any, messages: Sequence[BaseMessage]) -> tuple[Any, Any]:
+    """The model's message, and the data its own parser finds in it; None where it finds none."""
+    from langchain_core.runnables import RunnableSequence
+
+    if not isinstance(structured, RunnableSequence):
+        found = structured.invoke(messages)
+        return found, found
+    raw = structured.first.invoke(messages)
+    parsed: Any = raw
+    try:
+        for step in structured.steps[1:]:
+            parsed = step.invoke(parsed)
+    except Exception:
+        # The caller reads the message itself, and says what is wrong with it.
+        return raw, None
+    return raw, parsed
 
 
 def status_of(error: BaseException) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ToolCallRequest
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import ToolCall, ToolMessage
 
 from ..errors import ToolFailure
 
@@ -29,21 +29,30 @@ class Loops(AgentMiddleware):
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]) -> Any:
         call = request.tool_call
-        done = handler(request)
+        try:
+            done = handler(request)
+        except ToolFailure as error:
+            # An edit that does not fit is told as an error, and made again it is a loop like any other.
+            hint = self.seen_again(call, str(error))
+            raise ToolFailure(f"{error}\n\n{hint}") if hint else error from None
         if not isinstance(done, ToolMessage) or call["name"] == "finish":
             return done
-        made = json.dumps([call["name"], call["args"], str(done.content)], sort_keys=True, default=str)
+        hint = self.seen_again(call, str(done.content))
+        return done.model_copy(update={"content": f"{done.content}\n\n{hint}"}) if hint else done
+
+    def seen_again(self, call: ToolCall, result: str) -> str:
+        """What the model is told when it has made a call before, with the same result; empty for the first times."""
+        made = json.dumps([call["name"], call["args"], result], sort_keys=True, default=str)
         self.seen[made] += 1
         times = self.seen[made]
         if times >= STOP_AT:
             self.stuck = f"the model made the same call {times} times: {call['name']} {aim(call['args'])}".strip()
         if times < HINT_AT:
-            return done
-        hint = (
+            return ""
+        return (
             f"You have made this call {times} times, and its result is the same each time. It leads nowhere: do "
             "something else. Write what the task asks for with what you know, or call `finish`."
         )
-        return done.model_copy(update={"content": f"{done.content}\n\n{hint}"})
 
     def before_model(self, state: AgentState, runtime: Any) -> dict[str, Any] | None:
         if self.stuck:

@@ -174,14 +174,25 @@ def conversations(repo: Repo, days: float) -> Iterator[tuple[Item, bool]]:
     home = git.root_of(repo) / RECORDS / CHAT
     folders = [path for path in sorted(home.iterdir()) if path.is_dir()] if home.is_dir() else []
     used = {path: max(file.stat().st_mtime for file in [path, *path.iterdir()]) for path in folders}
+    # As `kfpilot chat --continue` chooses.
+    going_on = max((path for path in folders if substantial(path / "session.json")), key=used.__getitem__, default=None)
     for path in folders:
         age = (time.time() - used[path]) / DAY
         held = unwritten(path / "session.json")
-        if held and path == max(folders, key=lambda other: used[other]):
+        if held and path == going_on:
             held += "; go on with: kfpilot chat --continue"
         why = held or f"{age:.0f} days old" + (f", less than {days:g}" if age < days else "")
         item = Item(kind="conversation", name=path.name, why=why, size=leftovers.size_of(path), unmerged=bool(held))
         yield item, not held and age >= days
+
+
+def substantial(file: Path) -> bool:
+    """Whether a conversation has something to go on with."""
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return any(kept.get(name) for name in ("draft", "questions", "feature", "runs"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def unwritten(file: Path) -> str:

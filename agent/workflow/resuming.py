@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..documents import list_features
 from ..errors import UserError
 from ..events import RunFinished, read_journal
 from ..planner.depend import id_key
@@ -39,6 +41,17 @@ def unfinished(root: Path, feature: str) -> Path:
     raise UserError(
         f"no unfinished run of {feature}", where=root, mend=f"Start one: kfpilot run {feature} (see kfpilot status)."
     )
+
+
+def resumable(root: Path) -> list[str]:
+    """The features whose latest run did not come to its end."""
+    names = {info.feature for info in list_runs(root)} | {directory.name for directory in list_features(root)}
+    found = []
+    for name in sorted(names - {""}):
+        with suppress(UserError):
+            unfinished(root, name)
+            found.append(name)
+    return found
 
 
 def places_of(root: Path, feature: str) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,12 @@ def histories(repo: Repo, feature: str | None) -> list[Where]:
             where.live = [item for item in where.live if item.feature in fitting]
             where.gone = [item for item in where.gone if item.feature in fitting]
     return found
+
+
+def latest_with_work(repo: Repo, runs: Sequence[str]) -> str | None:
+    """The last of these runs of which something can be taken back."""
+    left = {item.run for where in histories(repo, None) for item in where.live}
+    return next((run for run in reversed(runs) if run in left), None)
 
 
 def feature_fits(name: str, hint: str) -> bool:

@@ -2,92 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from kfpilot.agent.chat import desk as desk_module
 from kfpilot.agent.chat.session import latest_session
-from kfpilot.agent.cli.chat import chat_command, new_command
+from kfpilot.agent.cli.chat import new_command
 from kfpilot.agent.errors import ModelError, UserError
-from kfpilot.agent.models.handle import Handle
 from kfpilot.agent.models.scripted import calls
 
+from .talking import DRAFT, FEATURE, LIES, ONE, REQUEST, TWO, WORDS, Chat
+
 pytestmark = pytest.mark.integration
-
-PAGE = "# Prices\n\n`single()` in `shop/price.py` keeps a price.\n"
-REQUEST = "describe the prices for readers and for operators"
-STORY = {
-    "text": "A reader knows the prices.",
-    "why": "Nobody knows them.",
-    "test": "Read it.",
-    "scenarios": [{"given": "a reader", "when": "they read it", "then": "they know it"}],
-}
-WORDS: dict[str, Any] = {
-    "title": "Pages on prices",
-    "name": "price-pages",
-    "summary": "Two pages.",
-    "stories": [{"title": "Readers", **STORY}, {"title": "Operators", **STORY}],
-    "requirements": [
-        {"text": "A page MUST describe the prices.", "story": 1},
-        {"text": "A page MUST say how they are run.", "story": 2},
-    ],
-    "pieces": [
-        {"kind": "docs", "name": "first", "story": 1, "does": "what `single` does", "requirements": [1]},
-        {"kind": "docs", "name": "second", "story": 2, "does": "how `single` is run", "requirements": [2]},
-    ],
-}
-DRAFT = calls(("Outline", WORDS))
-BRANCH = "kfpilot/002-price-pages"
-FEATURE = "specs/002-price-pages"
-
-
-def write(path: str, text: str = PAGE) -> Any:
-    return calls(("write_file", {"path": path, "content": text}), ("finish", {"summary": "x"}))
-
-
-ONE, TWO = write("docs/first.md"), write("docs/second.md")
-LIES = write("docs/second.md", "# Prices\n\n`nobody_has_this()` in `shop/none.py`.\n")
-
-
-class Chat:
-    """Conversations whose lines come from a pipe."""
-
-    def __init__(self, runs: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.runs, self.root, self.model = runs, runs.root, runs.model
-        self.monkeypatch, self.capsys = monkeypatch, capsys
-        self.code = 0
-
-    def say(self, *lines: str, turns: list[Any] | None = None, **more: Any) -> str:
-        """One session with these lines and these answers of the model; what it printed."""
-        self.model.add(*(turns or []))
-        self.monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        self.code = chat_command(self.root, overrides={"jobs": 1}, plain=True, no_color=True, **more)
-        return self.capsys.readouterr().out
-
-    def ticks(self) -> str:
-        text = self.runs.git("show", f"{BRANCH}:{FEATURE}/tasks.md")
-        return "".join(line[3] for line in text.splitlines() if line.startswith("- ["))
-
-
-@pytest.fixture
-def chat(
-    scripted_runs: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Chat:
-    runs = scripted_runs("- [ ] T001 Describe the prices in docs/prices.md")
-
-    @contextmanager
-    def opened(settings: Any, **more: Any) -> Iterator[Handle]:
-        yield Handle(model=runs.model, name="scripted", tools=True, kind="fake")
-
-    monkeypatch.setattr(desk_module, "open_model", opened)
-    monkeypatch.setenv("KFPILOT_ATTEMPTS", "1")
-    monkeypatch.setenv("KFPILOT_PYTHON", sys.executable)
-    return Chat(runs, monkeypatch, capsys)
 
 
 def test_nothing_is_written_before_the_user_says_so(chat: Chat) -> None:
@@ -159,7 +84,7 @@ def test_mistakes_are_told_and_end_nothing(chat: Chat) -> None:
         "there is no draft",
         "no run is recorded",
         "there is no command /nonsense",
-        "no verified commit of 'T009'",
+        "this conversation has run nothing, so it takes nothing back\n  What others made: kfpilot undo T009",
         "that is no request yet",
         "setting 'max_tokens'",
         "001-prices: 1 task in 1 wave",

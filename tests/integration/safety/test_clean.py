@@ -174,8 +174,9 @@ def test_conversations_go_when_old_unless_their_draft_is_nowhere_else(runs: Runs
         Session(id="2-changed", draft=DRAFT, saved=changed),
         Session(id="3-written", draft=DRAFT, saved=written),
         Session(id="4-drafted", draft=DRAFT),
+        Session(id="7-later", request="nothing came of it"),
     ]
-    for back, talk in zip((43, 42, 41, 1), talks, strict=True):
+    for back, talk in zip((43, 42, 41, 1, 0), talks, strict=True):
         keep(runs.root, talk)
         put_back(chat_folder(runs.root) / talk.id, back)
     (chat_folder(runs.root) / "5-broken-off").mkdir()
@@ -188,10 +189,11 @@ def test_conversations_go_when_old_unless_their_draft_is_nowhere_else(runs: Runs
     assert [(item.name, item.why, item.unmerged) for item in found.keep] == [
         ("2-changed", why, True),
         ("4-drafted", f"{why}; go on with: kfpilot chat --continue", True),
+        ("7-later", "0 days old, less than 30", False),
     ]
     assert names(find(runs, days=60).remove) == []
     carry_out(tools_git.open_repo(runs.root), found)
-    assert sorted(path.name for path in chat_folder(runs.root).iterdir()) == ["2-changed", "4-drafted"]
+    assert sorted(path.name for path in chat_folder(runs.root).iterdir()) == ["2-changed", "4-drafted", "7-later"]
     assert latest_session(runs.root).draft == DRAFT
     carry_out(tools_git.open_repo(runs.root), find(runs, everything=True))
     assert list(chat_folder(runs.root).iterdir()) == []

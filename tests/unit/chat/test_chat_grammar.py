@@ -18,7 +18,6 @@ ORDERS = {
     "do T003-T005": ("run", "do T003-T005"),
     "go only US1": ("run", "go only US1"),
     "only story 2": ("run", "only story 2"),
-    "retry T004 with csv only": ("run", "retry T004 with csv only"),
     "why did T004 fail": ("why", "T004"),
     "Why is T003 not verified?": ("why", "T003"),
     "why T4?": ("why", "T4"),
@@ -48,14 +47,12 @@ QUESTIONS = [
 ]
 WORDS = [
     "call it min_drop",
-    "can you make the share 0.4?",
     "please add a page in docs/",
     "undo the change of the name",
     "write the header in upper case",
     "run it every Monday",
     "start with a summary table",
     "do not use pandas",
-    "yes",
     "a weekly report that flags customers",
     "go through the orders twice",
     "save the result as a Dataset",

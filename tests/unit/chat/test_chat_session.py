@@ -19,8 +19,26 @@ def test_the_latest_conversation_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / ".kfpilot/.gitignore").read_text(encoding="utf-8") == "*\n"
 
 
+def test_what_can_be_gone_on_with_is_not_lost_to_a_later_look(tmp_path: Path) -> None:
+    open_one = Session(id="20261128-101500-0001", request="a", questions=["b?"])
+    keep(tmp_path, Session(id="20261127-101500-0001", request="older"))
+    keep(tmp_path, open_one)
+    keep(tmp_path, Session(id="20261129-101500-0001", request="nothing came of it"))
+    look = Session(id="20261130-101500-0001", overrides={"model": "embedded"})
+    look.heard("user", "status")
+    keep(tmp_path, look)
+    assert latest_session(tmp_path) == open_one
+    assert not (chat_folder(tmp_path) / look.id).exists()
+
+
+def test_one_with_a_request_alone_is_better_than_none(tmp_path: Path) -> None:
+    asked = Session(id="20261128-101500-0001", request="a")
+    keep(tmp_path, asked)
+    assert latest_session(tmp_path) == asked
+
+
 def test_one_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    keep(tmp_path, Session(id="20261128-101500-0001"))
+    keep(tmp_path, Session(id="20261128-101500-0001", request="a"))
     (file,) = chat_folder(tmp_path).glob("*/session.json")
     file.write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="cannot be read"):

@@ -67,19 +67,14 @@ class Model:
         }
         return AIMessage(answer, usage_metadata=usage)  # type: ignore[arg-type]
 
-    def with_structured_output(self, schema: Any, include_raw: bool = False) -> Any:
+    def with_structured_output(self, schema: Any) -> Any:
         if not self.structured:
             raise NotImplementedError
 
-        def ask(messages: Any) -> dict[str, Any]:
-            raw = self.invoke(messages)
-            try:
-                return {"raw": raw, "parsed": schema.model_validate_json(str(raw.content)), "parsing_error": None}
-            except ValueError as error:
-                return {"raw": raw, "parsed": None, "parsing_error": error}
+        def parse(raw: AIMessage) -> Any:
+            return schema.model_validate_json(str(raw.content))
 
-        assert include_raw
-        return RunnableLambda(ask)
+        return RunnableLambda(self.invoke) | RunnableLambda(parse)
 
 
 def answer(

@@ -9,6 +9,7 @@ import pytest
 from kfpilot.agent import events as ev
 from kfpilot.agent.errors import UserError
 from kfpilot.agent.reports.summarise import build_report, summarise
+from kfpilot.agent.verifier.models import TestFirst
 
 
 def test_a_whole_run_is_ready_and_says_what_was_not_seen(whole):
@@ -111,6 +112,18 @@ def test_plan_warnings_and_gate_limits_are_issues(whole):
         "the image python:3.11 was not pulled (T001)",
         "phantom-tick: T000 is ticked, but src/gone.py does not exist (line 12)",
     ]
+
+
+def test_what_was_not_seen_of_tests_before_their_code_is_seen_with_it(recorder, make):
+    recorder.start()
+    recorder.plan([make["planned"]("T001", "tests"), make["planned"]("T002")])
+    unseen = [
+        f"tests/test_{name}.py: whether its tests can fail on wrong code, before that code is there" for name in "ab"
+    ]
+    recorder.verified("T001", "tests", gates=[make["gate"]("mutation", not_verified=unseen)])
+    green = [TestFirst(file="tests/test_a.py", red="a" * 40)]
+    recorder.verified("T002", gates=[make["gate"]("tests", test_first=green)])
+    assert summarise(recorder.path).readiness.not_verified == [unseen[1]]
 
 
 def test_doubts_of_gates_that_passed_are_issues_and_a_great_many_are_counted(recorder, make):

@@ -36,6 +36,17 @@ def test_the_third_time_is_told_and_the_fifth_ends_the_attempt(job_of: JobOf) ->
     assert ["do something else" in text for text in told] == [False, False, True, True]
 
 
+def test_an_edit_that_never_fits_ends_the_attempt_too(job_of: JobOf) -> None:
+    edit = ("edit_file", {"path": "flows/keep_heavy.py", "old": "nothing like it", "new": "x = 1"})
+    write = ("write_file", {"path": "flows/keep_heavy.py", "content": "def keep_heavy():\n    pass\n"})
+    model = ScriptedModel([calls(write), *(calls(edit, FINISH) for _ in range(9))])
+    session = ToolWorker(Handle(model=model, name="fake", tools=True, kind="fake"), 3).open(job_of("T001"))
+    with pytest.raises(ToolFailure, match=r"same call 5 times: edit_file flows/keep_heavy.py"):
+        session.attempt(1, None)
+    assert len(model.sent) == 6
+    assert "do something else" in str(model.sent[4]) and "do something else" not in str(model.sent[3])
+
+
 def test_the_same_call_after_a_change_is_work(job_of: JobOf) -> None:
     turns = []
     for number in range(6):
