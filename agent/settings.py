@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -159,6 +161,50 @@ class Settings(BaseSettings):
         return made
 
 
+AS_JSON = {
+    "prices": '{"gpt-*": {"prompt": 2, "completion": 8}}',
+    "lint": '{"ignore": ["K01"]}',
+    "test_command": '["-m", "not slow"]',
+    "source_roots": '["src"]',
+    "kfp_versions": '["2.14.6"]',
+    "sandbox_read": '["/data/models"]',
+}
+"""How a setting that is a list or a table is written in the environment."""
+
+OTHER_VARIABLES = frozenset(
+    """
+    API_KEY FORBID_MODELS JOB GITHUB_TOKEN GITLAB_TOKEN SLACK_WEBHOOK_URL WEBHOOK_URL PYTEST_SETTINGS PYTEST_RESULT
+    SANDBOX_INSIDE UPDATE_GOLDEN
+    """.split()  # noqa: SIM905 - a list of words reads best as words
+)
+"""What else is read from KFPILOT_… variables, and is no setting; some is for tests and child processes."""
+
+
+def unknown_variables(env: Mapping[str, str] = os.environ) -> list[str]:
+    """What to say of each KFPILOT_… variable that nobody reads: a mistyped one would change nothing, silently."""
+    known = [f"KFPILOT_{name}" for name in (*(field.upper() for field in Settings.model_fields), *OTHER_VARIABLES)]
+    found = []
+    for name in sorted(env):
+        if name.upper().startswith("KFPILOT_") and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+            found.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return found
+
+
+def not_json(error: SettingsError) -> UserError:
+    """Which variable holds a list or a table that cannot be read, and how that one is written."""
+    field = re.search(r'field "(\w+)"', str(error))
+    name = field[1] if field else ""
+    variable = f"KFPILOT_{name.upper()}"
+    cause = error.__cause__
+    why = f": {cause.msg} at character {cause.pos + 1}" if isinstance(cause, json.JSONDecodeError) else ""
+    example = AS_JSON.get(name)
+    return UserError(
+        f"{variable if name else 'a list in the environment'} is not JSON{why}",
+        mend=f"Write it like {variable if example else 'KFPILOT_SOURCE_ROOTS'}='{example or AS_JSON['source_roots']}'.",
+    )
+
+
 NOT_FROM_A_REPOSITORY = (
     "base_url", "model_file", "record", "cache_dir", "prices",
     "sandbox", "sandbox_read", "sandbox_memory", "sandbox_processes", "sandbox_disk",
@@ -187,9 +233,7 @@ def load_settings(root: Path | None, **overrides: object) -> Settings:
     try:
         return Settings(**values)  # type: ignore[arg-type]
     except SettingsError as error:
-        raise UserError(
-            f"a list in the environment is not JSON: {error}", mend="Write it like KFPILOT_SOURCE_ROOTS='[\"src\"]'."
-        ) from None
+        raise not_json(error) from None
     except ValidationError as error:
         first = error.errors()[0]
         top = name = str(first["loc"][0]) if first["loc"] else ""

@@ -75,9 +75,11 @@ def top_of(path: Path) -> Path:
     Raises:
         ToolFailure: There is none, it is bare, or git refuses to touch it.
     """
-    folder = path if path.is_dir() else path.parent
-    if not folder.is_dir():
-        raise ToolFailure(f"{path} does not exist. Give a folder inside a git repository.")
+    if not path.is_dir():
+        # Its parent may be another repository, which nobody has named.
+        what = "is no folder" if path.exists() else "does not exist"
+        raise ToolFailure(f"{path} {what}. Give a folder inside a git repository.")
+    folder = path
     if own_index(folder) is not None:
         return folder.resolve()
     where = attempt(folder, "rev-parse", "--show-toplevel")

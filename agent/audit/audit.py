@@ -94,7 +94,7 @@ def place_of(path: Path) -> tuple[Path, str]:
     if not path.exists():
         raise UserError(f"{path} does not exist.", mend="Name a repository, a folder in it, or a feature's tasks.md.")
     path = path.resolve()
-    if path.is_file() and path.suffix != ".md":
+    if path.is_file() and path.name != "tasks.md":
         raise UserError("This is no tasks file.", where=path, mend="Name a folder, or a feature's tasks.md.")
     folder = path if path.is_dir() else path.parent
     done = attempt(folder, "rev-parse", "--show-toplevel")

@@ -10,12 +10,20 @@ from typing import Annotated
 
 import typer
 
+from .options import existing_folder
+
 
 def acp(
     model: Annotated[str | None, typer.Option("--model", "-m", help="Model of the runs it starts.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Instead: what an editor's configuration needs.")] = False,
     repo: Annotated[
-        Path, typer.Option("--repo", "-C", help="Lists the sessions of this repository if the editor names none.")
+        Path,
+        typer.Option(
+            "--repo",
+            "-C",
+            help="Lists the sessions of this repository if the editor names none.",
+            callback=existing_folder,
+        ),
     ] = Path(),
 ) -> None:
     """Be an agent in an editor that speaks the Agent Client Protocol (ACP): Zed, JetBrains, Neovim and more."""

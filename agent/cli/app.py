@@ -226,7 +226,7 @@ def undo(
     epilog="Examples:  kfpilot clean --dry-run   ·   kfpilot clean --older-than 7 --yes   ·   kfpilot clean --all"
 )
 def clean(
-    older_than: Annotated[float, typer.Option(help="Records of runs older than so many days go.")] = 30.0,
+    older_than: Annotated[float, typer.Option(min=0, help="Records of runs older than so many days go.")] = 30.0,
     everything: Annotated[
         bool, typer.Option("--all", help="Also what holds unmerged work: young records, patches, branches.")
     ] = False,

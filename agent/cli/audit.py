@@ -11,6 +11,7 @@ from ..audit.models import RULES, Audit, FeatureAudit, TickAudit, near_words
 from ..audit.untick import take_away
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from .common import console_for, settings_for
+from .options import existing_parent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +42,7 @@ def audit_command(
     output = sarif is not None and str(sarif) == "-"
     if json and output:
         raise UserError("--json and --sarif - both want the standard output", mend="Name a file: --sarif audit.sarif")
+    existing_parent(sarif, "--sarif")
     console, errors = console_for(no_color), console_for(no_color, stderr=True)
 
     def say(text: str) -> None:

@@ -18,8 +18,10 @@ from pydantic import BaseModel
 
 from ..errors import KfpilotError, ModelError, ToolFailure, UserError
 from ..models import choose, embedded, endpoint, weights
-from ..models.failures import redact, safe_url
-from ..settings import Settings, load_settings
+from ..models.failures import RAISE_TIMEOUT, redact, safe_url
+from ..reports.words import plural
+from ..settings import Settings, load_settings, unknown_variables
+from .options import existing_folder
 
 State = Literal["ok", "warn", "fail"]
 
@@ -78,11 +80,16 @@ def _all(root: Path, probe: bool, model: str | None, base_url: str | None, timeo
     except UserError as error:
         yield Check(name="settings", state="fail", detail=error.what, mend=error.mend)
         return
-    yield Check(name="settings", state="ok", detail=_sources(top or root))
+    yield _settings(top or root)
     yield _sandbox(settings)
     yield _pytest(top or root, settings)
     yield from _cache(settings)
-    yield from _model(settings.model_copy(update={"model_timeout": min(settings.model_timeout, timeout)}), probe)
+    limited = settings.model_copy(update={"model_timeout": min(settings.model_timeout, timeout)})
+    for check in _model(limited, probe):
+        if timeout < settings.model_timeout:
+            # Here it is this option that ends the wait, not the setting.
+            check.mend = check.mend.replace(RAISE_TIMEOUT, "--timeout")
+        yield check
 
 
 def _python() -> Check:
@@ -130,6 +137,15 @@ def _kfp() -> Check:
     if not found.startswith("2."):
         return Check(name="kfp", state="fail", detail=f"{found}, not KFP 2", mend="pip install 'kfp>=2.17,<3'")
     return Check(name="kfp", state="ok", detail=found)
+
+
+def _settings(root: Path) -> Check:
+    """Where settings come from, and what is written like one but is none."""
+    unknown = unknown_variables()
+    if unknown:
+        mend = "Mend its name, or take it away: it changes nothing. The settings stand in docs/settings.md."
+        return Check(name="settings", state="warn", detail="; ".join(unknown), mend=mend)
+    return Check(name="settings", state="ok", detail=_sources(root))
 
 
 def _sources(root: Path) -> str:
@@ -215,19 +231,21 @@ def _model(settings: Settings, probe: bool) -> Iterator[Check]:
     if kind == "embedded":
         yield from _embedded(settings)
         return
+    found: list[Check] = []
     try:
         if kind == "replay":
             with choose.open_model(settings) as handle:
                 yield _ok("model", f"{handle.name}, recorded {'with' if handle.tools else 'without'} tools")
             return
-        if kind == "endpoint":
-            yield from _endpoint(settings, name)
-        else:
-            yield _ok("model", f"{kind}:{name}")
-        if probe:
-            yield _tools(settings)
+        for check in _endpoint(settings, name) if kind == "endpoint" else [_ok("model", f"{kind}:{name}")]:
+            found.append(check)
+        found += [_tools(settings)] if probe else []
     except (UserError, ModelError) as error:
-        yield _fail("model", error)
+        # It does not work, so it is not told to be well before. What a run refuses before it begins is bad
+        # configuration here too: a wrong URL, no key, a model that is not named.
+        found = [check for check in found if (check.name, check.state) != ("model", "ok")]
+        found.append(_fail("model", error).model_copy(update={"about_model": isinstance(error, ModelError)}))
+    yield from found
 
 
 def _endpoint(settings: Settings, name: str) -> Iterator[Check]:
@@ -242,7 +260,7 @@ def _endpoint(settings: Settings, name: str) -> Iterator[Check]:
         )
         names = []
     else:
-        yield _ok("endpoint", f"{place} answers, {len(names)} models")
+        yield _ok("endpoint", f"{place} answers, {plural(len(names), 'model')}")
     if not name:
         name = str(endpoint.pick_model(found)["id"])
     elif names and name not in names:
@@ -321,15 +339,16 @@ def _fail(name: str, error: UserError | ModelError) -> Check:
 def show(diagnosis: Diagnosis) -> None:
     """A table on a terminal, plain lines elsewhere."""
     if sys.stdout.isatty():
-        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
+
+        from .common import console_for
 
         colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
         table = Table("", "check", "what was found", "how to mend it", show_edge=False, pad_edge=False)
         for check in diagnosis.checks:
             table.add_row(Text(check.state, colours[check.state]), check.name, Text(check.detail), Text(check.mend))
-        Console().print(table)
+        console_for(False).print(table)
         return
     for check in diagnosis.checks:
         print(f"{check.state:4}  {check.name}: {check.detail}")
@@ -339,7 +358,8 @@ def show(diagnosis: Diagnosis) -> None:
 
 def doctor(
     root: Annotated[
-        Path, typer.Option("--repo", "-C", "--root", help="The repository to work in.", file_okay=False)
+        Path,
+        typer.Option("--repo", "-C", "--root", help="The repository to work in.", callback=existing_folder),
     ] = Path(),
     model: Annotated[str | None, typer.Option(help="Look at this model instead of the configured one.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Look at this endpoint.")] = None,
@@ -349,7 +369,7 @@ def doctor(
 ) -> None:
     """Say what is configured, what works and what is missing, each with its mend.
 
-    Exit code 0 if kfpilot can work here, 2 if something other than the model is at fault, 4 if there is no usable
+    Exit code 0 if kfpilot can work here, 2 if the configuration is at fault, 4 if there is no usable
     model. Keys are never shown.
     """
     diagnosis = diagnose(root, probe=probe, model=model, base_url=base_url, timeout=timeout)

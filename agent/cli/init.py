@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from .options import Repo
+
 
 def init(
     assistant: Annotated[
@@ -30,7 +32,7 @@ def init(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")] = False,
-    repo: Annotated[Path, typer.Option("--repo", "-C", help="The repository (default: where you are).")] = Path(),
+    repo: Repo = Path(),
 ) -> None:
     """Write the slash commands kfpilot.implement, .plan, .verify, .audit and .report for your coding assistants."""
     raise typer.Exit(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ...tools import git
 from ...tools.errors import ToolFailure
-from ...tools.git_command import line
+from ...tools.git_command import attempt, line
 from ...tools.ir_diff import IrChange
 from ...tools.ir_modules import compare_modules
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
@@ -35,8 +36,13 @@ def diff_ir_command(
     except ToolFailure:
         raise UserError(f"there is no commit {base}", where=root, mend="Name a branch, a tag or a commit.") from None
     console = console_for(no_color)
+
+    def known(name: str) -> bool:
+        return not attempt(root, "cat-file", "-e", f"{start}:{name}").returncode
+
+    named = relative(paths, folder, root, known)
     with scratch_tree(repo, root) as tree, Bench(root, settings_for(root, {}), tree) as bench:
-        files = changed_code(tree, start, relative(paths, folder, root))
+        files = changed_code(tree, start, named)
         old = compiled_at(bench, repo, start, files)
         new = {module.path: module for module in compile_in(bench, tree, [f for f in files if (tree / f).is_file()])}
     changes = compare_modules(old, new)
@@ -51,18 +57,27 @@ def diff_ir_command(
     return EXIT_NOT_VERIFIED if any(item.breaking for item in changes) else EXIT_OK
 
 
-def relative(paths: list[str], folder: Path, root: Path) -> list[str]:
+def relative(paths: list[str], folder: Path, root: Path, known: Callable[[str], bool]) -> list[str]:
     """Paths as the repository names them.
 
+    Args:
+        paths: As the user wrote them.
+        folder: Where they are written from.
+        root: The repository.
+        known: Whether the commit that is compared with has a path; it may have been deleted since.
+
     Raises:
-        UserError: One lies outside.
+        UserError: One lies outside, or exists neither now nor at the commit.
     """
     found = []
     for path in paths:
         whole = (folder / path).resolve()
         if not whole.is_relative_to(root):
             raise UserError(f"{path} is not in the repository", where=root, mend="Name files or folders in it.")
-        found.append(whole.relative_to(root).as_posix())
+        name = whole.relative_to(root).as_posix()
+        if not whole.exists() and not known(name):
+            raise UserError(f"{path} does not exist, and did not at the commit", where=root, mend="Mend the path.")
+        found.append(name)
     return found
 
 

@@ -17,6 +17,7 @@ from ...tools.kfp_lint import LintReport, lint
 from ...tools.kfp_lint_settings import LintSettings, known_rules
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from .common import console_for, settings_for
+from .options import existing_parent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +52,7 @@ def lint_command(
         raise UserError(f"there is no output format '{output_format}'", mend=f"They are {', '.join(FORMATS)}.")
     if fail_on not in ("error", "warning", "note"):
         raise UserError(f"'{fail_on}' is no severity", mend="They are error, warning and note.")
+    existing_parent(sarif_file, "--sarif")
     root = project_of(folder)
     settings = settings_for(root, {})
     chosen = with_options(settings.lint, select, ignore, policies)

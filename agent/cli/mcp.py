@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from .options import Repo
+
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
-Repo = Annotated[Path, typer.Option("--repo", "-C", help="The repository (default: where you are).")]
 
 
 def mcp(

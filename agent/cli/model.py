@@ -15,6 +15,7 @@ import typer
 from ..models import embedded, weights
 from ..models.forbid import check_allowed
 from ..settings import Settings, load_settings
+from .common import console_for
 
 model_app = typer.Typer(
     help="The embedded model: fetch its weights, look at them, serve it.",
@@ -34,11 +35,10 @@ def download_progress() -> Iterator[weights.Progress]:
     if not sys.stderr.isatty():
         yield _plain_progress(lambda text: print(text, file=sys.stderr, flush=True))
         return
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console_for(False, stderr=True), transient=True) as bar:
         task = bar.add_task("weights", total=None, visible=False)
 
         def tell(done: int, total: int, what: str) -> None:

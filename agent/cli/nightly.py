@@ -14,6 +14,7 @@ import typer
 from ..errors import EXIT_OK, UserError
 from ..settings import Settings
 from .common import console_for, settings_for
+from .options import existing_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,6 +96,7 @@ def nightly(
         from ..night.landing import clone as make_clone
 
         make_clone(clone, repo.resolve(), revision)
+    existing_folder(repo)
     plan = Plan(
         repo,
         backlog,

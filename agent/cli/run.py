@@ -13,12 +13,14 @@ from ..events import read_journal
 from ..reports.display import choose_display, print_summary
 from ..reports.find import JOURNAL, runs_folder
 from ..reports.summarise import summarise
+from ..settings import unknown_variables
 from ..workflow.background import require_possible, size_of
 from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
 from ..workflow.place import Request, branch_of, choose_start, new_run_id
-from ..workflow.resuming import unfinished
+from ..workflow.resuming import require_same, unfinished
 from .common import console_for, say, settings_for
 from .model import download_progress
+from .options import existing_parent
 from .words import words_of
 
 if TYPE_CHECKING:
@@ -50,12 +52,17 @@ def run_command(
     root = git.root_of(repo)
     feature, words = words_of(root, feature, words, words_file)
     settings = settings_for(root, overrides)
+    existing_parent(settings.record, "--record")
+    for text in unknown_variables():
+        print(f"kfpilot: warning: {text}", file=sys.stderr)
     request = Request(feature=feature, words=" ".join(words), tasks=tasks, stories=stories, land=land)
     if dry_run:
         refuse_as_run(repo, request, settings, resume=resume)
         return dry(folder, request, json=json, no_color=no_color)
     if detach:
         return in_background(folder, request, overrides, resume=resume, json=json)
+    if resume:
+        require_same(root, find_feature(repo, feature).name, request)
     console = console_for(no_color, stderr=json)
     display = choose_display(console, json=json, plain=plain, quiet=quiet)
     code, failure = EXIT_OK, None

@@ -16,6 +16,7 @@ from ..documents.models import Feature
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..planner.build import build_plan
 from ..planner.models import PlannedTask
+from ..planner.selection import Selection, choose
 from ..reports.history import task_history
 from ..settings import Settings
 from ..verifier.bench import Bench
@@ -122,13 +123,8 @@ def planned_tasks(feature: Feature, wanted: list[str]) -> list[PlannedTask]:
         UserError: A named task does not exist, or none is ticked.
     """
     opened = feature.model_copy(deep=True)
-    keys = []
-    for name in wanted:
-        try:
-            keys.append(feature.task(name).key)
-        except KeyError:
-            ids = ", ".join(task.key for task in feature.tasks.tasks[:12])
-            raise UserError(f"no task {name}", where=feature.tasks.path, mend=f"Tasks are {ids} …") from None
+    named = choose(feature, Selection(tasks=wanted)) or set()
+    keys = [task.key for task in feature.tasks.tasks if task.key in named]
     if not wanted:
         keys = [task.key for task in feature.tasks.tasks if task.state == "done"]
         if not keys:
@@ -140,7 +136,7 @@ def planned_tasks(feature: Feature, wanted: list[str]) -> list[PlannedTask]:
     for task in opened.tasks.tasks:
         if task.key in keys:
             task.state = "open"
-    return [task for task in build_plan(opened).tasks if task.id in keys]
+    return build_plan(opened, Selection(tasks=keys)).tasks
 
 
 def judge(

@@ -94,6 +94,7 @@ def collect(document: Document) -> tuple[list[Draft], list[Warn]]:
                     warnings.append(Warn(code="not-a-task", message=reason, line=line.number, path=document.path))
             else:
                 _register(draft, drafts, seen)
+                draft.parent = stack[-1] if stack else None
                 stack.append(draft)
                 warnings += _odd_mark(draft, document.path)
         after_blank = False
@@ -277,3 +278,4 @@ class Draft:
     body: list[Line] = field(default_factory=list)
     boxes: list[str] = field(default_factory=list)
     end_line: int = 0
+    parent: Draft | None = None

@@ -105,6 +105,7 @@ class Task(Node):
     symbols: list[str] = Field(default=[], description="Code names it gives in backticks that are not paths")
     depends_on: list[str] = Field(default=[], description="Ids it says it depends on")
     refs: list[str] = Field(default=[], description="FR-001, SC-002, Kiro's 1.2, US1/AS2")
+    children: list[str] = Field(default=[], description="Keys of the tasks right below it: by number, or nested in it")
 
 
 class Phase(Node):

@@ -74,7 +74,8 @@ def parse_tasks_text(data: bytes, path: Path, root: Path | None = None) -> TaskL
         task.symbols = find_symbols(text)
         task.refs = find_refs(text, task.stories)
         task.depends_on = find_dependencies(text, task.id, known)
-    add_edges(tasks, _children(tasks))
+    add_edges(tasks, [(parent, child.id) for parent, child in _numbered(tasks) if child.id])
+    _set_children(tasks, drafts)
     warnings += add_table_dependencies(document, tasks)
     add_arrow_dependencies(document, tasks)
     for line in document.unclosed:
@@ -229,7 +230,7 @@ def _assign_phases(document: Document, tasks: list[Task]) -> list[Phase]:
     return phases
 
 
-def _children(tasks: list[Task]) -> list[tuple[Task, str]]:
+def _numbered(tasks: list[Task]) -> list[tuple[Task, Task]]:
     """A numbered parent (`2`) is complete when its children (`2.1`, `2.2`) are: it waits for them."""
     by_id = {task.id: task for task in reversed(tasks) if task.id}
     edges = []
@@ -237,8 +238,18 @@ def _children(tasks: list[Task]) -> list[tuple[Task, str]]:
         if task.id and task.id[0].isdigit() and "." in task.id:
             parent = by_id.get(task.id.rsplit(".", 1)[0])
             if parent is not None:
-                edges.append((parent, task.id))
+                edges.append((parent, task))
     return edges
+
+
+def _set_children(tasks: list[Task], drafts: list[Draft]) -> None:
+    """The tasks below each task: its number goes on in theirs, or they are nested in it."""
+    of_draft = {id(draft): task for task, draft in zip(tasks, drafts, strict=True)}
+    parents = {child.key: parent for parent, child in _numbered(tasks)}
+    for task, draft in zip(tasks, drafts, strict=True):
+        parent = parents.get(task.key) or (of_draft[id(draft.parent)] if draft.parent else None)
+        if parent is not None and parent.line < task.line:
+            parent.children.append(task.key)
 
 
 def _dialect(path: Path, drafts: list[Draft], data: bytes) -> Dialect:

@@ -50,12 +50,13 @@ def check_configured(settings: Settings, env: Mapping[str, str] = os.environ) ->
     if kind == "replay":
         check_record(name)
         return
+    if kind == "endpoint":
+        # As when it is opened: a wrong URL is told as such, whatever may be asked.
+        endpoint.find_endpoint(settings, env)
     check_allowed(name or kind)
     if kind == "embedded":
         embedded.check_installed()
-    elif kind == "endpoint":
-        endpoint.find_endpoint(settings, env)
-    else:
+    elif kind != "endpoint":
         endpoint.check_provider(kind, name)
 
 

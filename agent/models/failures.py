@@ -21,6 +21,7 @@ OVERFLOW = re.compile(
 TIMEOUTS = {"APITimeoutError", "TimeoutException", "TimeoutError", "ModelTimeoutError", "ReadTimeout"}
 CONNECTIONS = {"APIConnectionError", "TransportError", "ConnectionError", "ModelConnectionError"}
 KEY_LIKE = re.compile(r"\b(?:sk|pk|key|gsk|xai|hf)[-_][\w*.-]{6,}")
+RAISE_TIMEOUT = "KFPILOT_MODEL_TIMEOUT"
 TRIES_TIMEOUT = 4
 TRIES_GARBAGE = 3
 TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504, 529}
@@ -82,7 +83,7 @@ def model_error(error: BaseException, *, name: str = "", url: str = "", secrets:
     if names & TIMEOUTS:
         return ModelError(
             f"{place} did not answer in time",
-            mend="Raise KFPILOT_MODEL_TIMEOUT (seconds) if the model is slow; else see whether the endpoint hangs.",
+            mend=f"Raise {RAISE_TIMEOUT} (seconds) if the model is slow; else see whether the endpoint hangs.",
             transient=True,
             tries=TRIES_TIMEOUT,
         )

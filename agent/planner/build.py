@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..documents.models import Feature, Phase, Task
 from .classify import classify, gates_for, written_files
 from .depend import Edges, Item, code_first, explicit, find_edges, ordered, reduce
+from .groups import is_group, members, why_group
 from .models import ROLES, ExecutionPlan, PlannedTask, Skipped
 from .names import story_priorities
 from .selection import Selection, choose
@@ -31,7 +32,7 @@ def build_plan(feature: Feature, selection: Selection | None = None, *, tests_la
     items, skipped = [], []
     phases = _Phases(feature)
     for index, task in enumerate(feature.tasks.tasks):
-        why = _why_skipped(task, chosen, selection)
+        why = _why_skipped(task, feature, chosen, selection)
         if why:
             skipped.append(Skipped(id=task.key, why=why))
             continue
@@ -87,16 +88,22 @@ def _item(task: Task, index: int, feature: Feature, phases: _Phases) -> Item:
     )
 
 
-def _why_skipped(task: Task, chosen: set[str] | None, selection: Selection | None) -> str | None:
+def _why_skipped(task: Task, feature: Feature, chosen: set[str] | None, selection: Selection | None) -> str | None:
     if task.state == "done":
         return "already ticked"
     if task.state == "deferred":
         return "deferred"
-    if selection and task.key in selection.exclude:
+    if selection and any(task in [other, *members(other, feature)] for other in _excluded(feature, selection)):
         return "left out on request"
-    if chosen is None:
-        return "optional" if task.optional else None
-    return None if task.key in chosen else "not selected"
+    if chosen is not None and task.key not in chosen:
+        return "not selected"
+    if is_group(task, feature):
+        return why_group(task, feature)
+    return "optional" if chosen is None and task.optional else None
+
+
+def _excluded(feature: Feature, selection: Selection) -> list[Task]:
+    return [task for task in feature.tasks.tasks if task.key in selection.exclude]
 
 
 def scenario_refs(feature: Feature) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from ..documents.models import Feature, Phase, Task
 from ..errors import UserError
+from .groups import members
 from .models import Role
 from .paths import is_protected, role_of_path
 
@@ -91,6 +92,7 @@ def explicit(items: Sequence[Item], feature: Feature) -> dict[str, list[str]]:
     """
     names = by_id(feature.tasks.tasks)
     place = {task.key: number for number, task in enumerate(feature.tasks.tasks)}
+    planned = {item.task.key for item in items}
     found: dict[str, list[str]] = {}
     for item in items:
         keys: list[str] = []
@@ -105,7 +107,13 @@ def explicit(items: Sequence[Item], feature: Feature) -> dict[str, list[str]]:
                 )
             # Of several tasks with one id, those above are meant; a later one only where none is above.
             above = [target for target in targets if place[target.key] < place[item.task.key]]
-            keys += [target.key for target in above or targets[:1] if target.key != item.task.key]
+            # A group is done when its sub-tasks are; one of them cannot wait for itself.
+            for target in above or targets[:1]:
+                if target.optional and target.key in item.task.children and target.key not in planned:
+                    # What may be left out is nothing to wait for.
+                    continue
+                meant = [member.key for member in members(target, feature)]
+                keys += [] if item.task.key in meant else meant
         found[item.task.key] = list(dict.fromkeys(keys))
     return found
 

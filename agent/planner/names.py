@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 
 from ..documents.models import Feature, Task
 from ..errors import UserError
 from .depend import by_id, id_key, near_ids
+
+
+def separate(names: Iterable[str]) -> list[str]:
+    """The names in what an option was given, several times or as a list: `T010,T011`."""
+    return [part for name in names for part in re.split(r"\s*,\s*", name.strip()) if part]
 
 
 def tasks_by_id(name: str, feature: Feature) -> list[Task]:
@@ -89,6 +95,7 @@ def tasks_of_story(name: str, feature: Feature, last: str | None = None) -> list
     tasks = [task for task in feature.tasks.tasks if wanted & set(_story_of(task, feature))]
     if not tasks:
         near = difflib.get_close_matches(f"US{name.upper().removeprefix('US')}", known, n=3, cutoff=0.3) or known[:3]
+        near = [key for key in known if key in near]
         label = name.upper() if name.upper().startswith("US") else f"US{name}"
         raise UserError(
             f"there is no story {label}" if not wanted else f"story {label} has no task",

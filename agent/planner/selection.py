@@ -19,8 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..documents.models import Feature, Task
 from ..errors import UserError
+from .groups import members
 from .names import (
     open_tasks,
+    separate,
     tasks_by_id,
     tasks_in_range,
     tasks_of_kind,
@@ -190,12 +192,14 @@ def choose(feature: Feature, selection: Selection | None) -> set[str] | None:
     if selection is None or not selection.picks:
         return None
     keys: set[str] = set()
-    for name in selection.tasks:
+    for name in separate(selection.tasks):
         exact = [task for task in feature.tasks.tasks if task.key == name]
         span = _RANGE.fullmatch(name.strip())
         found = exact or (tasks_in_range(span[1], span[2], feature) if span else tasks_by_id(name, feature))
         keys |= {task.key for task in found}
-    for name in selection.stories:
+        # A group means what stands below it; in a range its sub-tasks are named by themselves.
+        keys |= {member.key for task in found for member in ([] if span else members(task, feature))}
+    for name in separate(selection.stories):
         keys |= {task.key for task in tasks_of_story(name, feature)}
     return keys
 

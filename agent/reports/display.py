@@ -5,6 +5,7 @@ A display that fails must not fail the run: no listener here raises, and one who
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterable
@@ -218,11 +219,18 @@ def _coverage(percent: float | None) -> str:
 
 
 def make_console(*, no_color: bool = False, stderr: bool = False) -> Console:
-    """A console that honours `--no-color`; rich itself honours NO_COLOR and TERM=dumb."""
+    """A console that honours `--no-color` and NO_COLOR; rich itself honours TERM=dumb.
 
+    Rich's own `no_color` leaves bold, dim and underline; without a colour system there is no style at all.
+    """
     from rich.console import Console
 
-    console = Console(no_color=True if no_color else None, stderr=stderr, highlight=False)
+    plain = no_color or bool(os.environ.get("NO_COLOR"))
+    console = (
+        Console(color_system=None, no_color=True, stderr=stderr, highlight=False)
+        if plain
+        else Console(stderr=stderr, highlight=False)
+    )
     # In a pipe nothing is wrapped: grep finds whole sentences.
     console.soft_wrap = not console.is_terminal
     return console

@@ -11,7 +11,22 @@ from ...tools.kfp_check import KfpChecker, KfpModule
 from ...tools.kfp_local import LocalRun, LocalRunner
 from ...tools.mutation_run import MutationRunner
 from ...tools.pytest_run import TestRun, find_python, find_source_roots, run_pytest
+from ...tools.sandbox import Sandbox
+from ..errors import ToolFailure, UserError
 from ..settings import Settings
+
+
+def python_of(root: Path, settings: Settings, sandbox: Sandbox) -> Path:
+    """The interpreter of the project under work.
+
+    Raises:
+        UserError: The one that is set cannot be used.
+    """
+    try:
+        return find_python(root, settings.python, sandbox)
+    except ToolFailure as error:
+        mend = "Mend KFPILOT_PYTHON, or `python` in [tool.kfpilot] of pyproject.toml; without either it is found."
+        raise UserError(str(error), mend=mend) from None
 
 
 class Bench:
@@ -33,7 +48,7 @@ class Bench:
     def __init__(self, root: Path, settings: Settings, worktree: Path | None = None) -> None:
         self.settings = settings
         self.sandbox = settings.open_sandbox()
-        self.python = find_python(root, settings.python, self.sandbox)
+        self.python = python_of(root, settings, self.sandbox)
         self.checker = self._checker(worktree)
         self.mutation = MutationRunner(self.python, self.sandbox)
         self.baseline: TestRun | None = None

@@ -32,7 +32,9 @@ def gate_kfp(ctx: GateContext) -> GateResult:
         failures += lost_settings(ctx, [module for module in modules if module.path in touched])
     objects = [item for module in modules for item in module.objects]
     kinds = {kind: sum(item.kind == kind for item in objects) for kind in ("component", "container", "pipeline")}
-    good = f"{kinds['component'] + kinds['container']} components, {kinds['pipeline']} pipelines compile and validate"
+    made = {"component": kinds["component"] + kinds["container"], "pipeline": kinds["pipeline"]}
+    components, pipelines = (f"{count} {name}{'' if count == 1 else 's'}" for name, count in made.items())
+    good = f"{components}, {pipelines} compile and validate"
     unseen = sorted({f"{item.name}: the container image is not run" for item in objects if item.kind == "container"})
     counts = {"modules": len(modules), **kinds}
     return result("kfp", failures, good, counts=counts, not_verified=unseen, warnings=doubts)

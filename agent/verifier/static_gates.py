@@ -292,7 +292,11 @@ def gate_config(ctx: GateContext) -> GateResult:
     """YAML, TOML and JSON parse; workflows and manifests have the parts that make them one."""
     paths = [path for path in ctx.present if path.endswith(CONFIG)]
     failures = [f"{path}: {problem}" for path in paths for problem in config_problems(ctx.worktree / path, path)]
-    return result("config", failures or missing_settings(ctx, paths), f"{len(paths)} files parse")
+    return result(
+        "config",
+        failures or missing_settings(ctx, paths),
+        f"{len(paths)} file{' parses' if len(paths) == 1 else 's parse'}",
+    )
 
 
 def missing_settings(ctx: GateContext, paths: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ from ..documents.models import Feature
 from ..errors import ToolFailure
 from ..events import AcceptanceReady, AttemptFinished, FinalCheck, Notice, ReviewFinished, RunStarted, read_journal
 from ..planner.classify import classify
+from ..planner.groups import is_group, members
 from ..planner.paths import role_of_path
 from ..verifier.models import Verdict
 from .place import task_commits
@@ -150,6 +151,14 @@ def task_evidence(repo: Repo, head: str, feature: Feature) -> dict[str, TaskEvid
             evidence.noticed = int(noticed[1]) if noticed else None
             evidence.earlier = [test for name in names for test in earlier_tests(repo, sha, name)]
         found[task.key] = evidence
+    for task in feature.tasks.tasks:
+        below = [found[member.key] for member in members(task, feature)] if task.state == "done" else []
+        if is_group(task, feature) and below and all(other.state == "verified" for other in below):
+            # What stands for it is what stands for its sub-tasks.
+            evidence = found[task.key]
+            evidence.state, evidence.commit = "verified", below[-1].commit
+            evidence.gates = [gate for gate in below[0].gates if all(gate in other.gates for other in below)]
+            evidence.files = list(dict.fromkeys(name for other in below for name in other.files))
     return found
 
 

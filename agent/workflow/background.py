@@ -22,10 +22,12 @@ from ..reports.find import JOURNAL, RunInfo, find_run, runs_folder
 from ..reports.status import RunStatus, Status, status_of
 from ..reports.write import write_whole
 from ..settings import Settings, load_settings
+from ..verifier.bench import python_of
 from .checkout import require_quiet
 from .driver import NothingToDo, find_feature, implement, one_run, open_checkout, unfinished
 from .locks import Holder, worker_of
 from .place import RECORDS, Request, branch_of, choose_start, new_run_id, records
+from .resuming import require_same
 from .selecting import planned
 from .stopping import SIGNALS
 
@@ -119,6 +121,8 @@ def start(folder: Path, request: Request, overrides: dict[str, object], *, resum
         require_possible(repo, request, settings)
     with one_run(root):
         refuse_second(root)
+        if resume:
+            require_same(root, feature, request)
         run = unfinished(root, feature).name if resume else new_run_id()
         job = Background(
             run=run,
@@ -147,6 +151,7 @@ def require_possible(repo: Repo, request: Request, settings: Settings) -> None:
     plan = planned(feature, request)
     choose_start(repo, branch_of(feature.name), request.after)
     if plan.tasks:
+        python_of(git.root_of(repo), settings, settings.open_sandbox())
         check_configured(settings)
 
 

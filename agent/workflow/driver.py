@@ -181,9 +181,13 @@ def drive(
             land_earlier(repo, place.branch)
         raise NothingToDo(place.feature, plan)
     outcome: Literal["verified", "partly", "budget", "interrupted", "error"] = "error"
-    code, message, landed = 1, "", False
+    code, message, landed, begun, refused = 1, "", False, False, False
 
     def end() -> None:
+        if refused:  # Nothing was begun, so there is nothing to tell, or to go on with.
+            if not resume:
+                shutil.rmtree(place.record, ignore_errors=True)
+            return
         journal.emit(
             RunFinished(
                 outcome=outcome,
@@ -199,12 +203,12 @@ def drive(
 
     try:
         with ExitStack() as stack:
+            bench = stack.enter_context(Bench(place.root, settings, place.worktree))
             opened = stack.enter_context(open_model(settings, progress=progress, log=place.record / "model.log"))
             ledger, told = open_ledger(settings, opened, journal, outer)
             stop = Stop()
             handle = guarded(opened, guard_of(settings, journal, ledger, stop))
             worker = worker_for(handle, settings)
-            bench = stack.enter_context(Bench(place.root, settings, place.worktree))
             run = Run(
                 repo=repo,
                 place=place,
@@ -219,6 +223,7 @@ def drive(
                 stop=stop,
                 ledger=ledger,
             )
+            begun = True
             run.emit(
                 RunStarted(
                     run=place.run,
@@ -267,6 +272,7 @@ def drive(
         raise
     except KfpilotError as error:
         code, message = error.exit_code, str(error)
+        refused = isinstance(error, UserError) and not begun
         raise
     except Exception as error:
         message = f"{type(error).__name__}: {error}"

@@ -14,6 +14,7 @@ from ...tools.pytest_run import TestRun
 from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
+from ..planner.groups import tick_groups
 from ..planner.models import PlannedTask
 from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, MENDED_TRAILER, RUN_TRAILER, TASK_TRAILER
 from ..reports.write import write_whole
@@ -179,6 +180,8 @@ def commit_task(lane: Lane, task: PlannedTask, verdict: Verdict, head: str) -> s
     if not tick_file(feature, task.id):
         message = f"{task.id} has no box to tick in {feature.tasks.path.name}; its commit stands for it"
         run.emit(Notice(level="warning", code="no-box", message=message))
+    # A group has nothing that could be verified but its sub-tasks: the last of them carries its tick.
+    tick_groups(feature, task.id)
     if not git.changed_files(lane.worktree, head):
         # Nothing to change and no box to tick: there is nothing that a commit could hold.
         return None

@@ -17,6 +17,7 @@ from ...tools.redact import redact, redact_data
 from ..documents import load_feature, parse_tasks_text, retarget, tick
 from ..documents.models import Feature
 from ..errors import ToolFailure, UserError
+from ..planner.groups import tick_groups
 from ..reports.history import task_history
 from ..reports.write import write_whole
 from .leftovers import clear_leftovers
@@ -206,6 +207,7 @@ def bring_documents(repo: Repo, place: Place) -> list[str]:
         for task in feature.tasks.tasks:
             if task.key in done and task.digest in as_done and task.state != "done":
                 tick_file(feature, task.key)
+                tick_groups(feature, task.key)
     # With its ticks the list may be just what an earlier run has committed.
     return [path for path, before in changed.items() if (place.worktree / path).read_bytes() != before]
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from ..documents import list_features
 from ..errors import UserError
 from ..events import RunFinished, read_journal
+from ..planner.depend import id_key
+from ..planner.names import separate
 from ..reports.find import list_runs
 from ..reports.write import FILES, write_reports
 from .leftovers import clear_leftovers
-from .place import Place, records
+from .place import Place, Request, records
 
 if TYPE_CHECKING:
     from git import Repo
@@ -66,6 +68,45 @@ def places_of(root: Path, feature: str) -> list[Path]:
         if place.feature == feature:
             found.append(file.parent)
     return found
+
+
+def require_same(root: Path, feature: str, request: Request) -> None:
+    """Refuse a selection that the run would not keep to: what it does was settled when it began.
+
+    Args:
+        root: The repository.
+        feature: The feature whose run shall go on.
+        request: What was asked for now; nothing of it, or the same as then, is well.
+
+    Raises:
+        UserError: Tasks, stories or words differ from the run's.
+    """
+    record = unfinished(root, feature)
+    try:
+        settled = Place.model_validate_json((record / "run.json").read_text(encoding="utf-8")).request
+    except (OSError, ValueError):
+        return  # Whoever opens it says so.
+    asked = {
+        "--task": (same_names(request.tasks), same_names(settled.tasks)),
+        "--story": (same_names(request.stories), same_names(settled.stories)),
+        "your own words": (request.words.split(), settled.words.split()),
+    }
+    other = [name for name, (now, then) in asked.items() if now and now != then]
+    if not other:
+        return
+    has = [f"--task {', '.join(settled.tasks)}"] if settled.tasks else []
+    has += [f"--story {', '.join(settled.stories)}"] if settled.stories else []
+    has += [f"the words '{settled.words}'"] if settled.words else []
+    raise UserError(
+        f"--resume goes on with run {record.name}, which has its own selection "
+        f"({' and '.join(has) or 'everything that is open'}): {' and '.join(other)} cannot change it",
+        mend=f"Go on with it: kfpilot run {feature} --resume; or start a new run without --resume.",
+    )
+
+
+def same_names(names: list[str]) -> list[str]:
+    """Names of tasks or stories, however they are written: t1 is T001."""
+    return sorted({id_key(name) for name in separate(names)})
 
 
 def ended(record: Path) -> bool:

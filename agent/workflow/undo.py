@@ -16,6 +16,7 @@ from ..documents import list_features, load_feature, retarget
 from ..documents.tick import untick
 from ..errors import ToolFailure, UserError
 from ..planner.depend import id_key
+from ..planner.groups import members, untick_groups
 from ..planner.models import ExecutionPlan
 from ..planner.paths import is_protected
 from ..reports.find import list_runs
@@ -68,7 +69,7 @@ def undo(
     Args:
         repo: The user's repository.
         cache: Where our worktrees lie.
-        target: A task's id, or a run's id or its beginning; None is the latest run that has work left.
+        target: A task's id, or a run's id or its beginning; None is the latest run that verified something.
         feature: The feature of the task, where several have the id.
         with_dependents: Take back as well what depends on it.
         dry_run: Only say what would be done.
@@ -162,11 +163,16 @@ def dependencies(repo: Repo, where: Where, feature: str) -> dict[str, set[str]]:
     for folder in list_features(root):
         if folder.name == feature:
             try:
-                tasks = load_feature(folder, root).tasks.tasks
+                loaded = load_feature(folder, root)
             except UserError:
                 continue
-            for one in tasks:
-                needs.setdefault(id_key(one.key), set()).update(id_key(other) for other in one.depends_on)
+            meant = {
+                id_key(one.key): [id_key(other.key) for other in members(one, loaded)] for one in loaded.tasks.tasks
+            }
+            for one in loaded.tasks.tasks:
+                named = [id_key(other) for other in one.depends_on]
+                found = {key for name in named for key in meant.get(name, [name])}
+                needs.setdefault(id_key(one.key), set()).update(found)
     return needs
 
 
@@ -276,7 +282,8 @@ def take_one_back(repo: Repo, worktree: Path, where: Where, item: TaskCommit, no
     else:
         try:
             data = tasks.read_bytes()
-            tasks.write_bytes(untick(data, retarget(data, feature.task(item.task))))
+            data = untick(data, retarget(data, feature.task(item.task)))
+            tasks.write_bytes(untick_groups(data, feature, item.task))
         except (UserError, KeyError):
             notes.append(f"{item.task} is no longer in {keep[0]}, so no box was emptied")
     if not git.changed_files(worktree, "HEAD"):

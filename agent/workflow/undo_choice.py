@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from ...tools import git, git_revert
 from ..errors import UserError
 from ..planner.depend import id_key
-from ..reports.find import list_runs
 from ..reports.history import TaskCommit, task_history
 from .place import branch_of
 
@@ -125,11 +124,9 @@ def pick(
 
 
 def latest(root: Path, places: list[Where]) -> str:
-    """The id of the latest run that has work to take back."""
-    left = {item.run for where in places for item in where.live if item.run}
-    for info in list_runs(root):
-        if info.id in left:
-            return info.id
-    if left:
-        return max(left)
+    """The id of the latest run that has verified something, be it taken back or not: twice is no more than once."""
+    runs = {item.run for where in places for item in [*where.live, *where.gone] if item.run}
+    if runs:
+        # An id begins with the time; the record of a run may be gone.
+        return max(runs)
     raise UserError("there is nothing to take back", where=root, mend="See the runs with `kfpilot status`.")

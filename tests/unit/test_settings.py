@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from kfpilot.agent.errors import UserError
-from kfpilot.agent.settings import Settings, load_settings, settings_page
+from kfpilot.agent.settings import AS_JSON, Settings, load_settings, settings_page, unknown_variables
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,3 +95,48 @@ def test_a_list_in_the_environment_that_is_not_json(monkeypatch: pytest.MonkeyPa
 
 def test_the_page_about_settings_is_up_to_date() -> None:
     assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == settings_page(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "example"),
+    [
+        ("PRICES", "abc", '\'{"gpt-*": {"prompt": 2, "completion": 8}}\''),
+        ("TEST_COMMAND", "-m slow", '\'["-m", "not slow"]\''),
+        ("LINT", "{", '\'{"ignore": ["K01"]}\''),
+    ],
+)
+def test_what_is_no_json_is_named_with_an_example_of_its_own(
+    name: str, value: str, example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"KFPILOT_{name}", value)
+    with pytest.raises(UserError) as refused:
+        load_settings(None)
+    assert refused.value.what.startswith(f"KFPILOT_{name} is not JSON: ")
+    assert refused.value.mend == f"Write it like KFPILOT_{name}={example}."
+    monkeypatch.setenv(f"KFPILOT_{name}", example.strip("'"))
+    load_settings(None)
+
+
+def test_every_list_and_table_has_an_example() -> None:
+    held = {name for name, field in Settings.model_fields.items() if isinstance(field.get_default(), list | dict)}
+    assert held <= AS_JSON.keys() <= Settings.model_fields.keys()
+
+
+def test_variables_that_nobody_reads_are_found() -> None:
+    known = dict.fromkeys(("KFPILOT_CACHE_DIR", "KFPILOT_UPDATE_GOLDEN", "kfpilot_model", "KFP_MODEL"), "1")
+    assert unknown_variables(known) == []
+    assert unknown_variables({**known, "KFPILOT_ATTEMPT": "2", "KFPILOT_ZZZ": "1"}) == [
+        "KFPILOT_ATTEMPT is no setting; did you mean KFPILOT_ATTEMPTS?",
+        "KFPILOT_ZZZ is no setting",
+    ]
+
+
+def test_no_variable_that_is_read_is_told_to_be_none() -> None:
+    read = {
+        name
+        for folder in ("agent", "tools", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+        for name in re.findall(r"[\"'](KFPILOT_[A-Z_]+)[\"']", file.read_text(encoding="utf-8"))
+    }
+    assert "KFPILOT_FORBID_MODELS" in read
+    assert unknown_variables(dict.fromkeys(read - {"KFPILOT_ATTEMPT", "KFPILOT_ZZZ"}, "1")) == []

@@ -130,8 +130,8 @@ def test_embedded_without_weights_is_a_warning_and_without_runtime_no_model(
     assert found.exit_code == 4 and "kfpilot[local]" in state(found, "model")[2]
 
 
-def test_a_missing_replay_is_no_usable_model(repo: Path) -> None:
-    assert diagnose(repo, model="replay:none.jsonl").exit_code == 4
+def test_a_missing_replay_is_bad_configuration_as_for_a_run(repo: Path) -> None:
+    assert diagnose(repo, model="replay:none.jsonl").exit_code == 2
 
 
 def test_model_status_says_what_is_missing(repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -173,3 +173,27 @@ def test_the_sandbox_is_named_and_its_absence_ends_in_a_mend(repo: Path, monkeyp
     assert (status, found.exit_code) == ("fail", 2)
     assert "landlock: not here" in detail
     assert "--sandbox=off" in mend
+
+
+def test_a_mistyped_variable_is_a_warning(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KFPILOT_ATTEMPT", "2")
+    level, detail, mend = state(diagnose(repo, probe=False), "settings")
+    assert level == "warn" and "did you mean KFPILOT_ATTEMPTS?" in detail and mend
+
+
+def test_a_wrong_url_is_bad_configuration_as_for_a_run(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "foo")
+    found = diagnose(repo)
+    assert found.exit_code == 2 and "'foo' is not the URL" in state(found, "model")[1]
+
+
+@pytest.mark.parametrize(("timeout", "option"), [(60.0, "--timeout"), (600.0, "KFPILOT_MODEL_TIMEOUT")])
+def test_a_slow_model_is_one_failure_with_the_option_that_helps(
+    timeout: float, option: str, repo: Path, scripted: ScriptedModel
+) -> None:
+    scripted.add(TimeoutError("too slow"))
+    found = diagnose(repo, timeout=timeout)
+    assert found.exit_code == 4
+    assert [(check.name, check.state) for check in found.checks if check.name == "model"] == [("model", "fail")]
+    assert f"Raise {option} (seconds)" in state(found, "model")[2]
+    assert state(found, "endpoint")[1].endswith("answers, 1 model")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 from kfpilot.agent import events as ev
-from kfpilot.agent.reports.display import Display, JsonDisplay, PlainDisplay, choose_display, print_summary
+from kfpilot.agent.reports.display import (
+    Display,
+    JsonDisplay,
+    PlainDisplay,
+    choose_display,
+    make_console,
+    print_summary,
+)
 from kfpilot.agent.reports.live import LiveDisplay, window
 from kfpilot.agent.reports.models import TaskReport
 from kfpilot.agent.reports.summarise import summarise
@@ -214,3 +222,26 @@ def test_the_summary_names_what_failed_and_how_to_merge(mixed):
     assert "git merge --ff-only kfpilot/001-late-orders" in text
     assert "Not ready to deploy" in text
     assert f"{mixed.run_dir.name}/report.md" in text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("option", "variable", "styled"), [(True, "", False), (False, "1", False), (False, "", True)])
+def test_without_colours_no_style_at_all_is_sent(option, variable, styled, monkeypatch):
+    target = Terminal()
+    monkeypatch.setattr("sys.stdout", target)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", variable)
+    made = make_console(no_color=option)
+    made.print("[bold]one[/] [dim]two[/] [underline]three[/] [link=https://example.com]four[/] [red]five[/]")
+    assert made.is_terminal
+    assert ("\x1b" in target.getvalue()) is styled
+    from kfpilot.agent.cli.doctor import Check, Diagnosis, show
+
+    monkeypatch.setattr("sys.stdout", Terminal())
+    if not option:
+        show(Diagnosis(checks=[Check(name="git", state="fail", detail="none")]))
+        assert ("\x1b" in sys.stdout.getvalue()) is styled
