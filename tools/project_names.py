@@ -34,6 +34,17 @@ def parse(source: str) -> ast.Module:
         return ast.parse(source.removeprefix("\ufeff"))
 
 
+def top_names(file: Path) -> set[str]:
+    """The functions and classes that a module has at its top; none where it cannot be read or parsed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            body = ast.parse(file.read_bytes()).body
+        except (OSError, SyntaxError, ValueError):
+            return set()
+    return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+
+
 def installed(name: str) -> bool:
     """Whether a regular package or module of that name is installed here."""
     try:

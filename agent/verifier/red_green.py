@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...tools.project_names import parse
+from ...tools.project_names import parse, top_names
 from ...tools.pytest_run import TestCase, TestRun
 from ..documents.models import Feature, Task
 from ..planner.models import PlannedTask
@@ -272,14 +272,5 @@ def defined_in(ctx: GateContext, module: str) -> set[str]:
         stem = folder.joinpath(*module.split("."))
         for file in (stem.with_suffix(".py"), stem / "__init__.py"):
             if file.is_file():
-                return names_of(file)
+                return top_names(file)
     return set()
-
-
-def names_of(file: Path) -> set[str]:
-    """What a file defines at its top."""
-    try:
-        body = parse(file.read_text(encoding="utf-8-sig")).body
-    except (OSError, ValueError, SyntaxError):
-        return set()
-    return {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
+from ...tools.project_names import top_names
 from ..documents.models import Task
 from ..planner.classify import written_files
 from ..planner.models import Role
@@ -48,14 +48,8 @@ def awaited(job: Job) -> list[Task]:
 
 def defined(job: Job) -> set[str]:
     """The functions and classes that the code of the repository has at the top of its modules."""
-    found: set[str] = set()
-    for path in [path for path in listing(job.worktree) if path.endswith(".py") and role_of_path(path) == "code"]:
-        try:
-            body = ast.parse((job.worktree / path).read_bytes()).body
-        except (SyntaxError, ValueError):
-            continue
-        found |= {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
-    return found
+    code = [path for path in listing(job.worktree) if path.endswith(".py") and role_of_path(path) == "code"]
+    return {name for path in code for name in top_names(job.worktree / path)}
 
 
 def names_of(task: Task) -> set[str]:

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 from ...tools.files import Workspace
+from ...tools.project_names import top_names
 from .job import Job
 from .packet import handed_on, module_of
-from .related import names_of
 from .wanted import text_of, wanted_functions
 
 EXPORTS = re.compile(r"\b(?:re-?)?export(?:s|ed)?\b", re.I)
@@ -40,13 +40,13 @@ def hand_on(job: Job, space: Workspace, made: list[str]) -> None:
         source = (job.worktree / path).read_text(encoding="utf-8")
         for module in made:
             if Path(module).parent == Path(path).parent and (job.worktree / module).is_file():
-                for name in sorted(names_of(job.worktree / module) & wanted_names(job, module)):
+                for name in sorted(top_names(job.worktree / module) & wanted_names(job, module)):
                     source = exported(source, module_of(job.worktree, module), name)
         space.write(path, source)
     for path, register in registers(job).items():
         source = (job.worktree / path).read_text(encoding="utf-8")
         for module in made:
-            names = names_of(job.worktree / module) & wanted_names(job, module)
+            names = top_names(job.worktree / module) & wanted_names(job, module)
             for name in sorted(names):
                 source = registered(source, register, module_of(job.worktree, module), name, kfp_names(job)) or source
         space.write(path, source)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from ...tools import search
+from ...tools.project_names import top_names
 from ..planner.paths import role_of_path
 from .packet import module_of
-from .related import names_of
 
 KNOWN = {
     **dict.fromkeys(["compiler", "dsl", "local"], "kfp"),
@@ -92,7 +92,7 @@ def bound_anywhere(nodes: list[ast.AST]) -> set[str]:
 def defined_names(root: Path) -> dict[str, set[str]]:
     """Module of the project's code -> the functions and classes it defines."""
     return {
-        module_of(root, path): names_of(root / path)
+        module_of(root, path): top_names(root / path)
         for path in search.files(root, glob="*.py")
         if role_of_path(path) == "code"
     }

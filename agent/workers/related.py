@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from ...tools.project_names import top_names
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
 from .around import started, subjects
@@ -40,7 +41,7 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     ]
     words = speaks_of(job)
     siblings = {str(Path(path).parent) for path in task.files}
-    named = [path for path in code if names_of(root / path) & words or Path(path).stem in words]
+    named = [path for path in code if top_names(root / path) & words or Path(path).stem in words]
     imports = [path for name in [*task.files, *named] for path in imported(root, name, code)]
     near = [path for path in code if str(Path(path).parent) in siblings]
     whole = role in ("tests", "docs")
@@ -192,15 +193,6 @@ def speaks_of(job: Job) -> set[str]:
     words = set(re.findall(r"\w+", " ".join([job.task.title, *document.details, *job.task.files, *document.symbols])))
     stems = {Path(path).stem for path in job.task.files}
     return words | stems | {stem.removeprefix("test_").removesuffix("_test") for stem in stems}
-
-
-def names_of(file: Path) -> set[str]:
-    """Names a module defines at its top."""
-    try:
-        body = ast.parse(file.read_bytes()).body
-    except (SyntaxError, ValueError):
-        return set()
-    return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)}
 
 
 def imported(root: Path, path: str, code: list[str]) -> list[str]:

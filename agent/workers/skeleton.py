@@ -10,13 +10,14 @@ import textwrap
 from pathlib import Path
 
 from ...tools import search
+from ...tools.project_names import top_names
 from ..planner.models import Role
 from ..planner.paths import role_of_path
 from .begun import body_start
 from .job import Job
 from .packet import module_of
 from .pages import functions, page_head
-from .related import names_of, speaks_of
+from .related import speaks_of
 from .scaffold import Signature, compile_helper, components_of, decorated, find_component, helper_names, run_helper
 from .sources import code_sources
 from .tables import headers_for
@@ -255,7 +256,7 @@ def subjects(job: Job, target: str) -> Subjects:
     for path, _ in code_sources(job.worktree):
         if Path(path).name in ("setup.py", "conftest.py"):
             continue
-        names = sorted(names_of(job.worktree / path) & words)
+        names = sorted(top_names(job.worktree / path) & words)
         if names:
             found[module_of(job.worktree, path)] = (path, names)
     found = found or {module_of(job.worktree, path): (path, names) for path, names in pipelines_for(job).items()}

@@ -17,6 +17,7 @@ from ..planner.classify import written_files
 from ..planner.models import PlannedTask
 from ..planner.paths import own_files
 from ..verifier.asked_values import without_docstrings
+from ..verifier.red_green import symbols_of
 from .place import task_commits
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def done_before(repo: Repo, feature: str, task: PlannedTask, document: Task, bas
         base: The commit on which it is worked.
     """
     files = [path for path in written_files(document) if path in own_files(task)]
-    names = {name for symbol in document.symbols if (name := re.split(r"\W", symbol)[0]) and NAME.fullmatch(name)}
-    names -= {Path(path).stem for path in files}
+    names = {name for name in symbols_of(document) if NAME.fullmatch(name)} - {Path(path).stem for path in files}
     root = Path(str(repo.working_tree_dir))
     commits = [(sha, key) for sha, key in task_commits(repo, base, feature) if key != task.id]
     by = {key: (sha, {*paths_between(root, f"{sha}~1", sha)} & {*files}) for sha, key in commits}
