@@ -129,17 +129,17 @@ def changes_later(ctx: GateContext, task: PlannedTask, case: TestCase) -> bool:
 
 
 def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
-    """The names a failing test uses that are not of its own making, and the modules those come from.
+    """The names of the project that a failing test uses, and the modules those come from.
 
-    What its fixtures and helpers use, it uses: a pipeline is mostly compiled by a fixture.
+    What its fixtures and helpers use, it uses: a pipeline is mostly compiled by a fixture. What it has from elsewhere,
+    such as kfp's `dsl`, is nothing that a task brings.
     """
     trees = [tree for path in [*conftests(case.file), case.file] if (tree := tree_of(ctx, path))]
     if not trees:
         return set(), set()
     names: set[str] = set()
-    new: list[ast.AST] = [
-        node for node in functions_in(trees[-1]) if node.name == case.nodeid.rpartition("::")[2].partition("[")[0]
-    ]
+    called = case.nodeid.rpartition("::")[2].partition("[")[0]
+    new: list[ast.AST] = [node for node in functions_in(trees[-1]) if node.name == called]
     new += [node for tree in trees for node in functions_in(tree) if "autouse" in map(str, decorations(node))]
     seen: list[ast.AST] = []
     while new:
@@ -147,17 +147,29 @@ def used_in(ctx: GateContext, case: TestCase) -> tuple[set[str], set[str]]:
         found = {name for node in new for name in names_in(node)} - names
         names |= found
         new = [node for tree in trees for node in defining(tree, found) if node not in seen]
-    names -= {name for tree in trees for name in own_names(tree)}
-    modules: set[str] = set()
+    bound: dict[str, set[str]] = {}
     for node in [node for tree in trees for node in ast.walk(tree)]:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
-                if (alias.asname or alias.name) in names:
-                    modules |= {node.module, f"{node.module}.{alias.name}"}
-                    names.add(alias.name)
+                bound.setdefault(alias.asname or alias.name, set()).update((node.module, f"{node.module}.{alias.name}"))
         elif isinstance(node, ast.Import):
-            modules |= {a.name for a in node.names if (a.asname or a.name.partition(".")[0]) in names}
-    return names, modules
+            for alias in node.names:
+                bound.setdefault(alias.asname or alias.name.partition(".")[0], set()).add(alias.name)
+    roots = ctx.bench.source_roots(ctx.worktree)
+    own = {name: modules for name, modules in bound.items() if name in names and of_project(modules, roots)}
+    of_modules = {
+        node.attr
+        for piece in seen
+        for node in ast.walk(piece)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in own
+    }
+    return {*own, *of_modules}, {module for modules in own.values() for module in modules}
+
+
+def of_project(modules: Iterable[str], roots: Iterable[Path]) -> bool:
+    """Whether modules belong to the project, and not to Python or to what is installed."""
+    tops = {module.partition(".")[0] for module in modules}
+    return any((root / top).is_dir() or (root / f"{top}.py").is_file() for root in roots for top in tops)
 
 
 def conftests(path: str) -> list[str]:

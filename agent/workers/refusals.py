@@ -14,7 +14,7 @@ from .packet import Packet
 from .redraw import names_of_tests
 from .scaffold import components_of
 from .skeleton import wanted_in
-from .tables import TOLD, missing_columns, wrong_columns
+from .tables import TOLD, fields_missed, missing_columns, wrong_columns
 from .wanted import SPEAKS_JSON, text_of
 
 NAME = re.compile(r"`([a-z]\w*_\w+)`")
@@ -34,7 +34,9 @@ def strange_columns(job: Job, target: str, content: str) -> str:
 
     It looks up some that its inputs do not have, leaves out some that it is to write or to choose by, or loses them.
     """
-    found = "; ".join([*wrong_columns(job, content), *missing_columns(text_of(job), content)][:2])
+    found = "; ".join(
+        [*wrong_columns(job, content), *missing_columns(text_of(job), content), *fields_missed(job, content)][:2]
+    )
     return found or columns_lost(job, content) or names_unused(job, target, content)
 
 

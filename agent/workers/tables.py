@@ -13,7 +13,7 @@ from itertools import takewhile
 
 from .job import Job
 from .pages import field_names, functions, header_of, meanings_of, names_in, settled, written_columns
-from .scaffold import Signature, called_in, decorated
+from .scaffold import Signature, called_in, columns_of, decorated
 from .sources import code_sources
 
 PLAIN = r"`?\w+`?(?:,\s*`?\w+`?(?=\s*(?:[,.;:)]|$|and\b|or\b)))*(?:,?\s+(?:and|or)\s+`?\w+`?)?"
@@ -105,6 +105,32 @@ def passes_header(node: ast.FunctionDef) -> bool:
     given = [value for call in ast.walk(node) if isinstance(call, ast.Call) for value in field_names(call)]
     meant = [assigned.get(ast.unparse(value), value) for value in given]
     return bool(meant) and all(isinstance(value, ast.Attribute) and value.attr == "fieldnames" for value in meant)
+
+
+def fields_missed(job: Job, content: str) -> list[str]:
+    """What components of a draft put into their rows and then write with the header that they have read.
+
+    `csv` refuses such a row, whatever the input is, unless it has that column.
+    """
+    missed = []
+    for node in [node for node in functions(content) if decorated(node, "component") and passes_header(node)]:
+        known = columns_of_inputs(job, Signature(node).inputs)
+        there = {*columns_of(node), *(column for columns in known.values() for column in columns)}
+        rows = {
+            loop.target.id for loop in ast.walk(node) if isinstance(loop, ast.For) and isinstance(loop.target, ast.Name)
+        }
+        put = [
+            str(item.slice.value)
+            for item in ast.walk(node)
+            if isinstance(item, ast.Subscript)
+            and isinstance(item.ctx, ast.Store)
+            and isinstance(item.slice, ast.Constant)
+            if isinstance(item.value, ast.Name) and item.value.id in rows
+        ]
+        for name in [name for name in dict.fromkeys(put) if name not in there]:
+            how = f'fieldnames=[*reader.fieldnames, "{name}"]'
+            missed.append(f"{node.name} puts `{name}` into its rows and writes them without it: {how}")
+    return missed
 
 
 def wrong_columns(job: Job, content: str) -> list[str]:

@@ -243,6 +243,18 @@ def test_what_a_fixture_compiles_may_be_awaited(checkout: MakeCheckout, where: s
     assert first.waits == ["T002"] and "KeyError: 'weigh'" in first.why
 
 
+def test_what_is_not_the_projects_is_no_excuse(checkout: MakeCheckout) -> None:
+    here = checkout(WIRE.replace("the step `weigh`", "a second `dsl.importer` and `yaml`"), {"shop/keep.py": COMPONENT})
+    text = COMPONENT_TEST.replace("ASSERTION", 'assert (tmp_path / "kept").read_text() == "id\\n"')
+    helper = (
+        text.replace("def test_keep(tmp_path):", "def run(tmp_path):")
+        + "\n\ndef test_keep(tmp_path):\n    run(tmp_path)\n"
+    )
+    for tests in (text, helper):
+        verdict = here.judge({"tests/test_daily.py": tests}, "tests", later=("T002",))
+        assert not verdict.passed and "assert" in verdict.feedback()
+
+
 def test_only_what_is_wrong_is_told_beside_what_rightly_waits(checkout: MakeCheckout) -> None:
     here = checkout(WIRE, {"shop/daily.py": PIPELINE})
     tests = (

@@ -51,3 +51,26 @@ def test_a_column_that_the_task_speaks_of_has_to_be_used(job_of: Callable[[str],
 )
 def test_names_that_are_only_listed_need_not_be_used(job_of: Callable[[str], Job], said: str) -> None:
     assert not found(job_of("T001"), said, "csv.writer(heavy)")
+
+
+GRADED = """with open(parcels.path) as source:
+        reader = csv.DictReader(source)
+        rows = list(reader)
+        columns = reader.fieldnames
+    for row in rows:
+        row["grade"] = "A" if row["net_kilos"] else "B"
+        row["net_kilos"] = "0"
+    with open(heavy.path, "w") as target:
+        writer = csv.DictWriter(target, fieldnames={})
+        writer.writerows(rows)
+    heavy.metadata["rows"] = len(rows)"""
+
+
+def test_a_new_column_has_to_be_among_the_fields(job_of: Callable[[str], Job]) -> None:
+    task = "it reads the CSV `parcels` and writes to `heavy` the same rows with a last column `grade`"
+    told = found(job_of("T001"), task, GRADED.format("columns"))
+    assert told == (
+        'weigh puts `grade` into its rows and writes them without it: fieldnames=[*reader.fieldnames, "grade"]'
+    )
+    assert not found(job_of("T001"), task, GRADED.format('[*columns, "grade"]'))
+    assert not found(job_of("T001"), task, GRADED.format('columns + ["grade"]'))
