@@ -102,7 +102,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         story=story_of(feature, task),
         requirements=requirements,
         edge_cases=edge_cases_of(feature, role, text) if not brief else near_to(text, edges, 2),
-        awaited=[f"{other.id}: {other.title}" for other in awaited(job)] if role == "tests" and not brief else [],
+        awaited=[f"{other.key}: {other.title}" for other in awaited(job)] if role == "tests" and not brief else [],
         entities=entities_of(feature, role) if not brief else near_to(text, entities, 1),
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR, kind=kind_of(job, role) if brief else ""),

@@ -297,18 +297,15 @@ def test_a_name_of_its_own_is_not_what_a_later_task_brings(checkout: MakeCheckou
 FIXTURE = "import pytest\n\n\n@pytest.fixture\ndef rows():\n    return [{'price': 1, 'count': 2}]\n"
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("tests/__init__.py", ""),
-        ("tests/helpers.py", "ONE = 1\n"),
-        ("tests/conftest.py", FIXTURE),
-        ("tests/a.csv", "1\n"),
-    ],
-)
-def test_what_tests_need_may_come_with_them(checkout: MakeCheckout, path: str, text: str) -> None:
-    here = checkout(TASKS.replace(TEST, f"{TEST} with {path}"), {"shop/keep.py": KEEP})
-    verdict = here.judge({TEST: GOOD, path: text}, "files", "assertions", "tests")
+def test_what_tests_need_may_come_with_them(checkout: MakeCheckout) -> None:
+    needed = {
+        "tests/__init__.py": "",
+        "tests/helpers.py": "ONE = 1\n",
+        "tests/conftest.py": FIXTURE,
+        "tests/a.csv": "1\n",
+    }
+    here = checkout(TASKS.replace(TEST, f"{TEST} with {', '.join(needed)}"), {"shop/keep.py": KEEP})
+    verdict = here.judge({TEST: GOOD, **needed}, "files", "assertions", "tests")
     assert verdict.passed, verdict.feedback()
 
 
@@ -323,7 +320,8 @@ def test_what_tests_need_may_come_with_them(checkout: MakeCheckout, path: str, t
     ],
 )
 def test_a_task_for_what_tests_need_asks_for_no_test(checkout: MakeCheckout, title: str, path: str, text: str) -> None:
-    verdict = checkout(f"- [ ] T001 {title}\n").judge({path: text})
+    gates = () if "shared" in title else ("files", "assertions")
+    verdict = checkout(f"- [ ] T001 {title}\n").judge({path: text}, *gates)
     assert verdict.passed, verdict.feedback()
     assert gate(verdict, "assertions").not_verified == [f"{path}: whether it works, before a test uses it"]
 

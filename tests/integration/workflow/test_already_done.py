@@ -56,13 +56,13 @@ def test_a_task_that_was_done_with_another_is_judged_as_it_stands(
     ids=["the name is not there", "no name is given", "another file is as it was"],
 )
 def test_saying_so_is_not_enough(scripted_runs: Runs, tasks: str) -> None:
-    here = scripted_runs(tasks, {"shop/more.py": "def double(price):\n    return 2 * price\n"}, quick=False)
+    here = scripted_runs(tasks, {"shop/more.py": "def double(price):\n    return 2 * price\n"})
     assert here.run(write(DOUBLE), nothing(), nothing()) == 1
     assert here.outcomes() == {"T002": "verified", "T003": "failed"} and here.ticks() == "x "
 
 
 def test_what_was_there_before_all_tasks_is_nobodys_work(scripted_runs: Runs) -> None:
     tasks = TASKS.splitlines()[1] + "\n"
-    here = scripted_runs(tasks, {"shop/prices.py": BOTH}, quick=False)
+    here = scripted_runs(tasks, {"shop/prices.py": BOTH})
     assert here.run(nothing(), nothing()) == 1
     assert here.outcomes() == {"T003": "failed"}
