@@ -19,10 +19,10 @@ from ..planner.written import left_alone, surely_written, written_files
 from .asked import asked_parameters, asked_signature, functions_of, parameters_of
 from .asked_settings import asked_settings, has_setting
 from .asked_values import asked_values, uses, without_docstrings
+from .collected import only_serves
 from .context import GateContext
 from .honest import tampered, weakened
 from .models import GateResult
-from .test_files import only_serves
 
 CONFIG = (".yaml", ".yml", ".toml", ".json")
 MAY_STAY = (

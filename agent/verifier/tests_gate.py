@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...tools.pytest_run import TestCase, TestRun, regressions
 from ..planner.paths import role_of_path
+from .collected import holds_tests
 from .context import GateContext
 from .models import GateResult, TestFirst
 from .red_green import GOOD, greened, overdue, right_reason
 from .static_gates import result
-from .test_files import holds_tests
 
 NO_TESTS = 5
 """pytest's exit code when it collected nothing."""
