@@ -7,6 +7,8 @@ import operator as operators
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .syntax import parse_python
+
 TestNode = ast.FunctionDef | ast.AsyncFunctionDef
 SWALLOWING = {"AssertionError", "Exception", "BaseException"}
 RAISING = {p + name for name in ("raises", "warns", "deprecated_call", "fail") for p in ("pytest.", "")} | {"self.fail"}
@@ -33,7 +35,7 @@ def count_assertions(source: str) -> dict[str, int]:
     not count. Source that does not parse has no tests.
     """
     try:
-        module = ast.parse(source.removeprefix("\ufeff"))
+        module = parse_python(source)
     except (SyntaxError, ValueError):
         return {}
     helpers = helper_functions(module)

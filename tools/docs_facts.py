@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from . import search
+from .syntax import parse_python
 
 NAME = re.compile(r"`([A-Za-z_][A-Za-z0-9_]*)(?:\(\))?`")
 SNAKE = re.compile(r"(?<![\w/.`(-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/`.(-]*[/.(]\w)")
@@ -96,7 +97,7 @@ def functions_of(root: Path) -> dict[str, dict[str, str | None]]:
     twice: set[str] = set()
     for path in search.files(root, glob="*.py"):
         try:
-            body = ast.parse((root / path).read_bytes()).body
+            body = parse_python((root / path).read_bytes()).body
         except (SyntaxError, ValueError):
             continue
         for node in body:

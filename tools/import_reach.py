@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from .project_names import parse
 from .python_project import SKIPPED_FOLDERS
+from .syntax import parse_python
 
 PROSE = (".md", ".rst")
 SEEKS = re.compile(
@@ -155,7 +155,7 @@ _KNOWN: dict[bytes, tuple[list[tuple[int, str]], bool]] = {}
 
 def _imports(text: str) -> tuple[list[tuple[int, str]], bool]:
     try:
-        tree = parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError, RecursionError):
         return [], True
     found: list[tuple[int, str]] = []

@@ -6,13 +6,13 @@ import ast
 import io
 import re
 import tokenize
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .findings import Finding
 from .kfp_catalogue import BY_ID
 from .kfp_source import Function, parameters_of
+from .syntax import parse_python
 
 COMMENT = re.compile(
     r"#\s*kfpilot:\s*(?P<kind>ignore-file|ignore)\b\s*(?:\[(?P<rules>[^\]]*)\])?\s*[:,-]?\s*(?P<reason>.*)"
@@ -50,9 +50,7 @@ def ignores_of(text: str) -> list[Ignore]:
         return []
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError, tokenize.TokenError):
         return []
     code = {line for token in tokens if token.type not in NOT_CODE for line in range(token.start[0], token.end[0] + 1)}

@@ -23,6 +23,7 @@ from .kfp_rules_policy import (
     retry_message,
 )
 from .kfp_source import Definition, Function, Problem, Source
+from .syntax import parse_python
 
 GROUP = re.compile(r"comp-(?:for-loop|condition|condition-branches|exit-handler)-\d+$")
 RING = re.compile(r"the tasks (.+) wait for each other")
@@ -189,7 +190,7 @@ def source_of(container: dict[str, Any], component: str) -> Function | None:
         if f"def {component}(" not in part:
             continue
         try:
-            tree = ast.parse(part)
+            tree = parse_python(part)
         except (SyntaxError, ValueError):
             return None
         return next(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from .findings import Severity
 from .kfp_names import Names, walk
+from .syntax import parse_python
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 DECORATORS = {
@@ -98,9 +98,7 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an escape that Python does not know is nobody's business here
-            self.tree = ast.parse(text)
+        self.tree = parse_python(text)
         self.nodes = walk(self.tree)
         self.names = Names(self.tree)
         self.definitions = list(self._definitions())

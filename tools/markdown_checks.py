@@ -15,7 +15,8 @@ from urllib.parse import unquote
 from .commands import PLACEHOLDER, command_problems
 from .docs_submits import submit_problems
 from .markdown_blocks import block_problems
-from .project_names import Project, near, parameters, parse, unknown_keywords
+from .project_names import Project, near, parameters, unknown_keywords
+from .syntax import parse_expression, parse_python
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -220,7 +221,7 @@ class Document:
                 yield line, f"there is no function `{name}`.{likely}"
             return
         try:
-            call = ast.parse(code, mode="eval").body
+            call = parse_expression(code)
         except SyntaxError:
             return
         functions = self.project.functions(name)
@@ -266,7 +267,7 @@ class Document:
                 item.lstrip()[4:] if item.lstrip().startswith((">>> ", "... ")) else "" for item in lines
             )
         try:
-            tree = parse(source)
+            tree = parse_python(source)
         except SyntaxError as error:
             yield line + (error.lineno or 1) - 1, f"the Python block does not parse: {error.msg}."
             return

@@ -19,6 +19,7 @@ from typing import TypeGuard
 from pydantic import BaseModel, ConfigDict, Field
 
 from .assertions import called_name
+from .syntax import parse_python
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -101,7 +102,7 @@ def mutants_of(path: str, source: str, functions: Iterable[str]) -> list[Mutant]
     """
     data = source.encode()
     starts = _line_starts(data)
-    tree = ast.parse(source)
+    tree = parse_python(source)
     original = ast.dump(tree)
     found: list[Mutant] = []
     for name, node in functions_in(tree):
@@ -111,7 +112,7 @@ def mutants_of(path: str, source: str, functions: Iterable[str]) -> list[Mutant]
         for kind, at, (start, end), text, change in _edits(node, data, starts):
             changed = (data[:start] + text.encode() + data[end:]).decode()
             try:
-                if ast.dump(ast.parse(changed)) == original:
+                if ast.dump(parse_python(changed)) == original:
                     continue
             except (SyntaxError, ValueError):
                 continue

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import ToolFailure
+from .syntax import parse_python
 
 SETS = ("__init__", "__post_init__")
 SHORT = 24
@@ -44,7 +45,7 @@ def signatures(path: Path, *, told: Told = "first") -> str:
     except OSError as error:
         raise ToolFailure(f"{path} cannot be read: {error.strerror}.") from None
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
         return f"# does not parse: {where}\n" + "\n".join(_by_lines(source))

@@ -8,13 +8,13 @@ import difflib
 import importlib.util
 import os
 import sys
-import warnings
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
 from .kfp_names import words
 from .python_project import SKIPPED_FOLDERS, find_source_roots, own_names
+from .syntax import parse_python
 
 KFP_DECORATORS = {"component", "container_component", "pipeline"}
 KFP_NAMES = words(
@@ -27,21 +27,12 @@ KFP_NAMES = words(
 """Names that a text may call because kfp has them."""
 
 
-def parse(source: str) -> ast.Module:
-    """Parse Python without the warnings of the compiler (an invalid escape is no error), with or without a BOM."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source.removeprefix("\ufeff"))
-
-
 def top_names(file: Path) -> set[str]:
     """The functions and classes that a module has at its top; none where it cannot be read or parsed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            body = ast.parse(file.read_bytes()).body
-        except (OSError, SyntaxError, ValueError):
-            return set()
+    try:
+        body = parse_python(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return set()
     return {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
 
 
@@ -124,7 +115,7 @@ class Project:
         """The syntax tree of a file, or None if it does not parse."""
         if path not in self._trees:
             try:
-                self._trees[path] = parse(path.read_text(encoding="utf-8-sig"))
+                self._trees[path] = parse_python(path.read_text(encoding="utf-8-sig"))
             except (SyntaxError, ValueError, OSError):
                 self._trees[path] = None
         return self._trees[path]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from .syntax import parse_python
+
 
 def options_of(file: Path) -> set[str] | None:
     """The long options of a script.
@@ -17,7 +19,7 @@ def options_of(file: Path) -> set[str] | None:
         options from elsewhere, or makes their names at run time.
     """
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = parse_python(file.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return None
     found: set[str] = set()

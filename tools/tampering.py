@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .assertions import TestNode, called_name, constant
 from .findings import Finding, Rule, Severity, in_order
-from .project_names import parse
 from .pytest_settings import FILES, read_settings, words
+from .syntax import parse_python
 from .tests_audit_settings import HOOKS
 
 Sources = Mapping[str, str | None]
@@ -160,7 +160,7 @@ def _settings(path: str, text: str) -> Iterator[Hit]:
 
 def _python(path: str, text: str, is_test: bool) -> list[Hit]:
     try:
-        tree = parse(text.removeprefix("\ufeff"))
+        tree = parse_python(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError):
         return []
     imports = _imports(tree)

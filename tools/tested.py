@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .assertions import called_name
 from .mutants import functions_in
-from .project_names import parse
+from .syntax import parse_python
 
 
 class Target(BaseModel):
@@ -57,7 +57,7 @@ def imported_names(sources: Iterable[str]) -> list[str]:
     names: dict[str, None] = {}
     for source in sources:
         try:
-            nodes = list(ast.walk(parse(source)))
+            nodes = list(ast.walk(parse_python(source)))
         except (SyntaxError, ValueError):
             continue
         for node in nodes:
@@ -77,7 +77,7 @@ class _Finder:
     def tree(self, file: Path) -> ast.Module | None:
         if file not in self.trees:
             try:
-                self.trees[file] = parse(file.read_text(encoding="utf-8-sig"))
+                self.trees[file] = parse_python(file.read_text(encoding="utf-8-sig"))
             except (OSError, ValueError, SyntaxError):
                 self.trees[file] = None
         return self.trees[file]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from .assertions import TestNode, called_name, constant, helper_functions, real_assertions, test_functions
+from .syntax import parse_python
 from .tests_audit_measures import (
     body_of,
     compared,
@@ -168,7 +169,7 @@ def _parse(sources: Sources, passed_over: set[str]) -> dict[str, _File]:
         if source is None or path in passed_over or not path.endswith(".py"):
             continue
         try:
-            found[path] = _File(ast.parse(source))
+            found[path] = _File(parse_python(source))
         except (SyntaxError, ValueError):
             continue
     return found
@@ -176,7 +177,7 @@ def _parse(sources: Sources, passed_over: set[str]) -> dict[str, _File]:
 
 def _syntax(source: str) -> str:
     try:
-        ast.parse(source)
+        parse_python(source)
     except SyntaxError as error:
         return f" (line {error.lineno}: {error.msg})"
     except ValueError as error:

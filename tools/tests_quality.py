@@ -16,7 +16,7 @@ from .assertions import (
     real_assertions,
     test_functions,
 )
-from .project_names import parse
+from .syntax import parse_python
 from .tests_audit_measures import body_of, conditional_nodes
 
 MOCKS = {"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "create_autospec"}
@@ -50,7 +50,7 @@ def doubts_about(source: str, before: str = "", own: Collection[str] = ()) -> li
         By line. Empty for source that does not parse.
     """
     try:
-        tree, old = parse(source), parse(before)
+        tree, old = parse_python(source), parse_python(before)
     except (SyntaxError, ValueError):
         return []
     known = {name: body_of(node) + _marks(node) for name, node in test_functions(old).items()}

@@ -16,7 +16,8 @@ import yaml
 
 from .commands import command_problems
 from .markdown_checks import markdown_problems
-from .project_names import Project, near, parse
+from .project_names import Project, near
+from .syntax import parse_python
 
 __all__ = [
     "json_problems",
@@ -152,7 +153,7 @@ def python_problems(path: Path) -> list[str]:
     text, problems = _read(path)
     try:
         if not problems:
-            parse(text)
+            parse_python(text)
     except SyntaxError as error:
         return [f"line {error.lineno or 1}: {error.msg}: {(error.text or '').strip()}".rstrip(": ")]
     except ValueError as error:

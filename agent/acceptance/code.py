@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 from ..documents.models import Task
 from ..planner.paths import role_of_path
 from .models import TaskEvidence
@@ -27,7 +27,7 @@ class Code:
         """What a module defines at its top."""
         if path not in self._tops:
             try:
-                body = parse((self.root / path).read_text(encoding="utf-8-sig")).body
+                body = parse_python((self.root / path).read_text(encoding="utf-8-sig")).body
             except (OSError, ValueError, SyntaxError, RecursionError):
                 body = []
             kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from ...tools.assertions import helper_functions, real_assertions
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 
 __test__ = False
 
@@ -145,7 +145,7 @@ class _File:
     def read(cls, path: Path) -> _File | None:
         try:
             source = path.read_text(encoding="utf-8-sig")
-            return cls(source, parse(source))
+            return cls(source, parse_python(source))
         except (OSError, ValueError, SyntaxError, RecursionError):
             return None
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from ...tools.mutants import functions_in
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 from ..documents.models import Feature, Task
 from ..planner.cover import Cover, Criterion, cites, is_telling
 from ..planner.paths import role_of_path
@@ -70,6 +70,6 @@ def unchanged_tests(path: str, before: str, after: str) -> list[str]:
 def functions_of(source: str) -> dict[str, str]:
     """The functions of a module, dotted, and what they are, whatever their layout; none if it cannot be read."""
     try:
-        return {name: ast.dump(node) for name, node in functions_in(parse(source))}
+        return {name: ast.dump(node) for name, node in functions_in(parse_python(source))}
     except (SyntaxError, ValueError, RecursionError):
         return {}

@@ -18,6 +18,7 @@ from ...tools.errors import ToolFailure
 from ...tools.kfp_check import KfpModule
 from ...tools.pytest_run import TestCase, TestRun
 from ...tools.python_project import find_source_roots, own_names
+from ...tools.syntax import parse_python
 from ..settings import Settings
 from ..verifier.bench import Bench
 from .tree import Tree
@@ -272,7 +273,7 @@ def holds_tests(path: Path) -> bool:
     Everything is a test that a plugin could take for one; only a file without any sign of one surely holds none.
     """
     try:
-        module = ast.parse(path.read_text(encoding="utf-8-sig"))
+        module = parse_python(path.read_text(encoding="utf-8-sig"))
     except (SyntaxError, ValueError, OSError):
         return True
     return any(_may_be_test(node) for node in ast.walk(module))

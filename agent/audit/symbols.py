@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...tools import git_paths
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 from .claims import Claims, NameClaim
 from .models import Check, Outcome
 from .tree import SOURCE_ENDS, Tree
@@ -185,7 +185,7 @@ def _other_names(text: str) -> dict[str, int]:
 def _python_names(text: str) -> dict[str, int] | None:
     """What a module defines or binds, at any depth, with its line; None if it does not parse."""
     try:
-        module = parse(text.removeprefix("\ufeff"))
+        module = parse_python(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError):
         return None
     found: dict[str, int] = {}

@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from ...tools.syntax import parse_python
 from ..documents.checks import check_tasks
 from ..documents.models import Feature
 from ..documents.plan import parse_plan_text
@@ -111,7 +112,7 @@ def signature_problems(piece: Piece, found: Survey) -> list[str]:
     if not piece.signature:
         return [] if found.known(piece.name) else ["`signature` is empty"]
     try:
-        made = ast.parse(f"def {piece.signature}: ...").body[0]
+        made = parse_python(f"def {piece.signature}: ...").body[0]
     except (SyntaxError, ValueError):
         return [f"`signature` is no signature of Python: {piece.signature}"]
     if not isinstance(made, ast.FunctionDef) or made.name != piece.name:

@@ -8,6 +8,7 @@ import re
 
 from pydantic import BaseModel
 
+from ...tools.syntax import parse_python
 from ..documents.refs import find_files, find_refs
 from .outline import ScenarioWords, flat
 from .survey import Survey
@@ -132,7 +133,8 @@ def part_of(entry: dict[str, str]) -> Part:
     if not writes or len(does) < 20:
         raise ValueError(f"{name} needs the lines Reads:, Writes: and Does:")
     made = Part(name=name, reads=reads, writes=writes, settings=settings, does=does[:600])
-    ast.parse(f"def {made.signature}: ...")  # a SyntaxError is a ValueError's cousin, and cannot be: names and literals
+    # A SyntaxError is a ValueError's cousin, and cannot be: names and literals.
+    parse_python(f"def {made.signature}: ...")
     return made
 
 

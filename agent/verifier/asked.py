@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Iterable
 
+from ...tools.syntax import parse_python
+
 MAKES = re.compile(r"^\W*(create|implement|write|define|build)\b.*?\b(component|pipeline)\b", re.I)
 KINDS = r"(?:parameters?|arguments?|inputs?|outputs?|artifacts?|datasets?|models?|metrics)"
 NAMES = r"(?P<names>`\w+`(?:\s*\([^)]*\))?(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)`\w+`(?:\s*\([^)]*\))?)*)"
@@ -51,7 +53,7 @@ def asked_signature(title: str) -> tuple[str, list[str]]:
     if not found or inside is None:
         return "", []
     try:
-        (function,) = ast.parse(f"def {found['name']}({inside}): ...").body
+        (function,) = parse_python(f"def {found['name']}({inside}): ...").body
     except (SyntaxError, ValueError):
         return "", []
     return found["name"], parameters_of_one(function)
@@ -74,7 +76,7 @@ def functions_of(sources: Iterable[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for source in sources:
         try:
-            nodes = list(ast.walk(ast.parse(source)))
+            nodes = list(ast.walk(parse_python(source)))
         except (SyntaxError, ValueError):
             continue
         for node in nodes:
@@ -95,7 +97,7 @@ def parameters_of(sources: Iterable[str]) -> set[str]:
     names: set[str] = set()
     for source in sources:
         try:
-            nodes = list(ast.walk(ast.parse(source)))
+            nodes = list(ast.walk(parse_python(source)))
         except (SyntaxError, ValueError):
             continue
         for node in nodes:

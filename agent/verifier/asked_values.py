@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 
 SIGNATURE = re.compile(r"`[A-Za-z_][\w.]*\([^`]*`")
 """Its values are defaults, which a test need not give."""
@@ -28,7 +28,7 @@ def asked_values(text: str) -> dict[str, Value]:
 def without_docstrings(source: str) -> str:
     """A module's code without comments and docstrings, which use nothing; as it is where it does not parse."""
     try:
-        tree = parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError, RecursionError):
         return source
     for node in ast.walk(tree):

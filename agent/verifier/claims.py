@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 
 from ...tools.import_reach import LARGEST, Graph, python_files
 from ...tools.mutants import functions_in
-from ...tools.project_names import parse
 from ...tools.pytest_run import TestCase, TestRun, regressions
+from ...tools.syntax import parse_python
 from ..documents.models import Feature, Task
 from ..planner.classify import gates_for, left_alone
 from ..planner.cover import criteria
@@ -103,7 +103,7 @@ def wrong_function(ctx: GateContext, fault: Fault) -> str:
     if not name:
         return ""
     try:
-        tree = parse(ctx.read(path_of(fault)).removeprefix("\ufeff"))
+        tree = parse_python(ctx.read(path_of(fault)).removeprefix("\ufeff"))
     except (SyntaxError, ValueError):
         return ""
     known = {dotted for dotted, _ in functions_in(tree)} | {

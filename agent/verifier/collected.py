@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import PurePosixPath
 
 from ...tools.assertions import test_functions
+from ...tools.syntax import parse_python
 from ..planner.paths import role_of_path
 from .context import GateContext
 
@@ -30,7 +30,7 @@ def holds_tests(ctx: GateContext, path: str) -> bool:
     if not (ctx.worktree / path).is_file():
         return False
     try:
-        return bool(test_functions(ast.parse(ctx.read(path).removeprefix("\ufeff"))))
+        return bool(test_functions(parse_python(ctx.read(path))))
     except (SyntaxError, ValueError):
         return False
 

@@ -11,8 +11,8 @@ import re
 from collections import Counter
 
 from ...tools.import_reach import python_files
-from ...tools.project_names import parse
 from ...tools.pytest_run import TestCase
+from ...tools.syntax import parse_python
 from ..planner.classify import classify
 from ..planner.paths import role_of_path
 from .context import GateContext
@@ -79,7 +79,9 @@ def fault_in(ctx: GateContext, path: str, function: str, does: str) -> Fault | N
 def tested_in(ctx: GateContext, test: str) -> set[tuple[str, str]]:
     """The code that a test file imports by name: file and function."""
     try:
-        nodes = [node for node in ast.walk(parse(ctx.read(test))) if isinstance(node, ast.ImportFrom) and node.module]
+        nodes = [
+            node for node in ast.walk(parse_python(ctx.read(test))) if isinstance(node, ast.ImportFrom) and node.module
+        ]
     except (SyntaxError, ValueError):
         return set()
     files = [path for path in python_files(ctx.worktree) if role_of_path(path) == "code"]
@@ -114,7 +116,7 @@ def wrong_result(case: TestCase) -> list[str]:
 def function_at(source: str, line: int) -> str:
     """The function at the top of a module that a line stands in; empty outside of any."""
     try:
-        body = parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return ""
     functions = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]

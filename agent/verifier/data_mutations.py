@@ -13,7 +13,7 @@ import time
 from ...tools.data_mutants import single_mutants, whole_mutants
 from ...tools.mutants import Mutant
 from ...tools.mutation_run import Judged, Run, Session
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 from ..planner.paths import role_of_path
 from .context import GateContext
 from .models import GateResult
@@ -88,7 +88,7 @@ def fair(ctx: GateContext, tests: list[str], opened: list[str], first: Run) -> b
 def says_not(source: str) -> bool:
     """Whether a test asserts that something is not so."""
     try:
-        tree = parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return True
     for check in (node for node in ast.walk(tree) if isinstance(node, ast.Assert)):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ast
 
+from ...tools.syntax import parse_python
+
 ROWS = 4
 READERS = ("csv.DictReader", "DictReader")
 UNPACKS = ("loads", "safe_load", "literal_eval", "getattr", "eval", "unpack")
@@ -25,7 +27,7 @@ def made_rows(source: str, function: str) -> str:
         function: The component in it.
     """
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return ""
     node = next((item for item in body if isinstance(item, ast.FunctionDef) and item.name == function), None)

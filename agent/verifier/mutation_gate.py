@@ -11,7 +11,7 @@ from pathlib import Path
 from ...tools.errors import ToolFailure
 from ...tools.mutants import Mutant, functions_in, mutants_of
 from ...tools.mutation_run import Judged, Session
-from ...tools.project_names import parse
+from ...tools.syntax import parse_python
 from ...tools.tested import Target, find_targets
 from ..planner.paths import role_of_path
 from .context import GateContext
@@ -190,7 +190,7 @@ def claimed(ctx: GateContext, target: Target, targets: list[Target]) -> bool:
 def is_pipeline(target: Target, source: str) -> bool:
     """Whether a function is a pipeline, which is compiled and not called for a result."""
     try:
-        node = dict(functions_in(parse(source))).get(target.name)
+        node = dict(functions_in(parse_python(source))).get(target.name)
     except (SyntaxError, ValueError):
         return False
     return node is not None and any(

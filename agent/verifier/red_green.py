@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ...tools.project_names import parse, top_names
+from ...tools.project_names import top_names
 from ...tools.pytest_run import TestCase, TestRun
+from ...tools.syntax import parse_python
 from ..documents.models import Feature, Task
 from ..planner.models import PlannedTask
 from ..planner.paths import role_of_path
@@ -183,7 +184,7 @@ def tree_of(ctx: GateContext, path: str) -> ast.Module | None:
     if not (ctx.worktree / path).is_file():
         return None
     try:
-        return parse(ctx.read(path))
+        return parse_python(ctx.read(path))
     except (SyntaxError, ValueError):
         return None
 
@@ -272,7 +273,7 @@ def only_tests(task: Task) -> bool:
 def imported_from(source: str, module: str) -> set[str]:
     """The names that a source imports from a module."""
     try:
-        nodes: Iterable[ast.AST] = ast.walk(parse(source))
+        nodes: Iterable[ast.AST] = ast.walk(parse_python(source))
     except (SyntaxError, ValueError):
         return set()
     return {a.name for n in nodes if isinstance(n, ast.ImportFrom) and n.module == module for a in n.names}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import tomllib
@@ -12,6 +11,7 @@ from pathlib import Path
 from ...tools import docs_facts, processes, search, text_checks
 from ...tools.assertions import count_assertions, test_functions
 from ...tools.python_project import own_names
+from ...tools.syntax import parse_python
 from ...tools.tests_quality import doubts_about, why_no_assertion
 from ..documents.models import Task
 from ..planner.paths import own_files, writable_for
@@ -213,7 +213,7 @@ def gate_python(ctx: GateContext) -> GateResult:
     failures = []
     for path in paths:
         try:
-            ast.parse(ctx.read(path).removeprefix("\ufeff"))
+            parse_python(ctx.read(path))
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             failures.append(f"{path}:{line or 1}: does not parse: {getattr(error, 'msg', error)}")
@@ -238,7 +238,7 @@ def gate_assertions(ctx: GateContext) -> GateResult:
     own, loose = own_names(ctx.worktree, ctx.bench.source_roots(ctx.worktree))
     for path in ctx.tests:
         try:
-            module = ast.parse(ctx.read(path).removeprefix("\ufeff"))
+            module = parse_python(ctx.read(path))
         except SyntaxError as error:
             failures.append(f"{path}:{error.lineno}: does not parse: {error.msg}")
             continue

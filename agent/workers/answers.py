@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Iterable
 
+from ...tools.syntax import parse_python
+
 FENCE = re.compile(r"^(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^\n`]*)\n(?P<body>.*?)(?:^(?P=mark)[ \t]*$|\Z)", re.M | re.S)
 GLUED = re.compile(r"(?<=[^\s`])```[ \t]*(?:\n|\Z)")
 """A fence that was closed at the end of the last line of code."""
@@ -82,7 +84,7 @@ def rows_copied(example: str, content: str) -> list[str]:
 def texts_of(source: str) -> list[str]:
     """The strings of several lines in a Python file, in order; none if it does not parse."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return []
     values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]

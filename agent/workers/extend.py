@@ -10,6 +10,7 @@ import re
 
 from pydantic import BaseModel
 
+from ...tools.syntax import parse_python
 from ..planner.models import Role
 from .job import Job
 from .packet import module_of
@@ -96,7 +97,7 @@ def parameters_named(job: Job, title: str, steps: list[str]) -> list[str]:
 
 def with_names(source: str, components: set[str]) -> str:
     """A pipeline whose steps all have a name, so that a new one can take what they give."""
-    tree = ast.parse(source)
+    tree = parse_python(source)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | names_bound(tree)
     lines = source.encode().splitlines(keepends=True)
     for node in [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]:
@@ -134,7 +135,7 @@ def with_parameters(source: str, pipeline: ast.FunctionDef, new: list[str]) -> s
     lines[line - 1] = row[:column] + f", {', '.join(texts)}".encode() + row[column:]
     longer = b"".join(lines).decode()
     try:
-        ast.parse(longer)
+        parse_python(longer)
     except (SyntaxError, ValueError):
         return source
     return longer
@@ -142,7 +143,7 @@ def with_parameters(source: str, pipeline: ast.FunctionDef, new: list[str]) -> s
 
 def continued(source: str, new: list[tuple[str, str]]) -> Extension:
     """The file of a pipeline with the imports of the new steps, cut where the first of them begins."""
-    tree = ast.parse(source)
+    tree = parse_python(source)
     (pipeline,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and decorated(node, "pipeline")]
     lines = source.splitlines()
     last = pipeline.body[-1]
@@ -218,7 +219,7 @@ def parsed_file(job: Job, target: str) -> tuple[str, ast.Module] | None:
         return None
     source = file.read_text(encoding="utf-8", errors="replace")
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return None
     return (source, tree) if tree.body else None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...tools.files import Workspace
 from ...tools.project_names import top_names
+from ...tools.syntax import parse_python
 from .job import Job
 from .packet import handed_on, module_of
 from .wanted import text_of, wanted_functions
@@ -75,7 +76,7 @@ def exporting(job: Job) -> list[str]:
 def shows_exports(file: Path) -> bool:
     """Whether a package imports its names one module a line and lists them literally, or not at all."""
     try:
-        body = ast.parse(file.read_bytes()).body
+        body = parse_python(file.read_bytes()).body
     except (SyntaxError, ValueError):
         return False
     lists = [node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"]
@@ -86,7 +87,7 @@ def shows_exports(file: Path) -> bool:
 
 def exported(source: str, module: str, name: str) -> str:
     """A package's text with one more name, imported and listed as the others are."""
-    tree = ast.parse(source)
+    tree = parse_python(source)
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     if any(name in {alias.asname or alias.name for alias in node.names} for node in imports):
         return source
@@ -118,7 +119,7 @@ def registers(job: Job) -> dict[str, str]:
 def registered(source: str, register: str, module: str, name: str, ir_names: dict[str, str]) -> str | None:
     """A module's text with one more function in its register; None where the entries show no form for it."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return None
     node = next((value for item in tree.body if (value := assigned(item, register))), None)

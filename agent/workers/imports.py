@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...tools import search
 from ...tools.project_names import top_names
+from ...tools.syntax import parse_python
 from ..planner.paths import role_of_path
 from .packet import module_of
 
@@ -40,7 +41,7 @@ def missing_imports(root: Path, source: str) -> str:
         The source; unchanged where nothing is missing, or what it could be is not certain.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     nodes = list(ast.walk(tree))
@@ -101,7 +102,7 @@ def defined_names(root: Path) -> dict[str, set[str]]:
 def dsl_imports(source: str) -> str:
     """Rewrite `from kfp.components import Metrics`, and what else kfp 1 had elsewhere, to come from `kfp.dsl`."""
     try:
-        nodes = [node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom)]
+        nodes = [node for node in parse_python(source).body if isinstance(node, ast.ImportFrom)]
     except (SyntaxError, ValueError):
         return source
     lines = source.splitlines(keepends=True)
@@ -126,7 +127,7 @@ def own_imports(root: Path, source: str) -> str:
         The source; unchanged where nothing is certain.
     """
     try:
-        nodes = [node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom)]
+        nodes = [node for node in parse_python(source).body if isinstance(node, ast.ImportFrom)]
     except (SyntaxError, ValueError):
         return source
     nodes = [node for node in nodes if node.module and not node.level and not foreign(node.module)]

@@ -14,6 +14,7 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 from ...tools import processes
+from ...tools.syntax import parse_python
 from ..planner.paths import role_of_path
 from .imports import dsl_imports, missing_imports, own_imports
 from .scaffold import Signature, decorated, gives_rows, helper_names
@@ -56,7 +57,7 @@ def imports_into_components(source: str) -> str:
     Imports of kfp stay; the copy at the module's top is left for `ruff` to remove when nothing else uses it.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     lines = source.splitlines(keepends=True)
@@ -99,7 +100,7 @@ def texts_dedented(source: str) -> str:
     line break alone goes too: `csv` would take the empty line for the header.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -128,7 +129,7 @@ def texts_dedented(source: str) -> str:
 def lists_sorted(source: str) -> str:
     """`sorted(…) == ["b", "a"]` with the list in order: as it stands no code can pass it, and what is in it stays."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     lines = source.splitlines(keepends=True)
@@ -155,7 +156,7 @@ def last_line_ended(source: str, helpers: Set[str]) -> str:
     if not helpers:
         return source
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     short: list[tuple[ast.Constant, str]] = []
@@ -183,7 +184,7 @@ def compiled_asserted(source: str) -> str:
     if "def compile_tasks(" not in source:
         return source
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     lines = source.splitlines(keepends=True)
@@ -219,7 +220,7 @@ def call_python_func(source: str, components: frozenset[str]) -> str:
     if not components or re.search(r"\blocal\.init\b|@(dsl\.)?pipeline\b", source):
         return source
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]

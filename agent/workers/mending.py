@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...tools.syntax import parse_python
 from ..verifier.claims import path_of
 from ..verifier.models import HandBack
 from .job import Job
@@ -35,7 +36,7 @@ def take_out(root: Path, handed: HandBack) -> str:
     file = root / path
     source = file.read_text(encoding="utf-8", errors="replace")
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return path
     named = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == handed.fault.function]

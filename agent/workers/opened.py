@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from ...tools.syntax import parse_python
 from .scaffold import AS_FILES, Signature, decorated
 
 WRITES = ("write", "writelines")
@@ -21,7 +22,7 @@ def outputs_opened(source: str) -> str:
     is left as it is: moving it would change the text.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     for function in reversed(tree.body):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from ...tools.syntax import parse_python
 from .scaffold import Signature, decorated
 
 
@@ -39,7 +40,7 @@ def page_head(source: str, name: str, path: str) -> str:
 def functions(source: str) -> list[ast.FunctionDef]:
     """The pipelines and components of a module."""
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return []
     return [node for node in body if isinstance(node, ast.FunctionDef) and decorated(node, "component", "pipeline")]
@@ -75,7 +76,7 @@ def meanings_of(node: ast.FunctionDef) -> dict[str, str]:
 
 def steps_of(source: str, node: ast.FunctionDef) -> list[str]:
     """The imported functions a pipeline calls, in order: its steps."""
-    body = ast.parse(source).body
+    body = parse_python(source).body
     imported = {alias.asname or alias.name for item in body if isinstance(item, ast.ImportFrom) for alias in item.names}
     calls = [item for item in ast.walk(node) if isinstance(item, ast.Call) and isinstance(item.func, ast.Name)]
     calls.sort(key=lambda call: (call.lineno, call.col_offset))

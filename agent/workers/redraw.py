@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from ...tools.syntax import parse_python
 from ..documents.models import Story
 from .wanted import without_refs
 
@@ -67,7 +68,7 @@ def plan_redraw(source: str, failed: set[str]) -> Redraw | None:
         None when the draft cannot be taken apart.
     """
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return None
     tests = [node for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
@@ -188,7 +189,7 @@ def numbers_left_out(source: str, failed: set[str]) -> list[str]:
         failed: The names of its tests that failed.
     """
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return []
     told = []
@@ -242,7 +243,7 @@ def whole_tests(source: str, begun: str) -> str | None:
     for end in reversed(starts):
         text = "\n".join(lines[:end]).rstrip() + "\n"
         try:
-            ast.parse(text)
+            parse_python(text)
         except (SyntaxError, ValueError):
             continue
         return text if names_of_tests(text) - names_of_tests(begun) else None
@@ -259,7 +260,7 @@ def one_function(text: str, name: str) -> str | None:
     lines = text.splitlines()
     for end in range(len(lines), 0, -1):
         try:
-            body = ast.parse("\n".join(lines[:end])).body
+            body = parse_python("\n".join(lines[:end])).body
         except (SyntaxError, ValueError):
             continue
         first = body[0] if body else None

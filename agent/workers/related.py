@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ...tools.project_names import top_names
+from ...tools.syntax import parse_python
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import role_of_path
 from .around import started, subjects
@@ -201,7 +202,7 @@ def imported(root: Path, path: str, code: list[str]) -> list[str]:
     if file.suffix != ".py" or not file.is_file():
         return []
     try:
-        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+        nodes = list(ast.walk(parse_python(file.read_bytes())))
     except (SyntaxError, ValueError):
         return []
     modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}

@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 
+from ...tools.syntax import parse_python
+
 ARTIFACT = re.compile(r"^(?:\w+\.)*(Input|Output)\[(?:\w+\.)*(\w+)\]$")
 LISTED = re.compile(r"^(?:\w+\.)*Input\[(?:\w+\.)*[Ll]ist\[((?:\w+\.)*\w+)\]\]$")
 ROWS = ("csv.writer", "csv.DictWriter")
@@ -154,7 +156,7 @@ def defaults_of(node: ast.FunctionDef) -> dict[str, str]:
 def components_of(source: str) -> list[Signature]:
     """All components of a module."""
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError):
         return []
     return [Signature(node) for node in body if isinstance(node, ast.FunctionDef) and decorated(node, "component")]

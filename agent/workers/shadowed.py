@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 
+from ...tools.syntax import parse_python
 from .scaffold import Signature, decorated
 
 PARTS = ("path", "uri", "metadata", "name")
@@ -19,7 +20,7 @@ def artifacts_kept(source: str) -> str:
     the name in an f-string, where the parser does not tell the place for sure.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     lines = source.encode().splitlines(keepends=True)

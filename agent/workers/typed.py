@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from ...tools.syntax import parse_expression, parse_python
 from .pages import functions
 from .sources import code_sources
 
@@ -69,7 +70,7 @@ def with_types(arguments: str, kind: str, text: str, known: Known, returns: bool
         The same again where a parameter stays without a type: one that is made up is worse than none.
     """
     try:
-        (node,) = ast.parse(f"def f({arguments}): ...").body
+        (node,) = parse_python(f"def f({arguments}): ...").body
     except (SyntaxError, ValueError):
         return arguments
     if not isinstance(node, ast.FunctionDef):
@@ -89,7 +90,7 @@ def with_types(arguments: str, kind: str, text: str, known: Known, returns: bool
     if not all(types.values()):
         return arguments
     for item in [*positional, *spec.kwonlyargs]:
-        item.annotation = ast.parse(types[item.arg], mode="eval").body
+        item.annotation = parse_expression(types[item.arg])
     return ast.unparse(spec)
 
 

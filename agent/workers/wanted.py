@@ -10,6 +10,7 @@ import re
 
 from pydantic import BaseModel
 
+from ...tools.syntax import parse_python
 from ..planner.paths import role_of_path
 from .described import described
 from .job import Job
@@ -154,7 +155,7 @@ def head_of(name: str, arguments: str, returns: str) -> str:
         fields = ", ".join(f'("{field.strip()}", {kind.strip()})' for field, _, kind in pairs)
         returns = f'NamedTuple("Outputs", [{fields}])'
     try:
-        (node,) = ast.parse(f"def {name}({arguments}){f' -> {returns}' if returns else ''}: ...").body
+        (node,) = parse_python(f"def {name}({arguments}){f' -> {returns}' if returns else ''}: ...").body
     except (SyntaxError, ValueError):
         return ""
     if not isinstance(node, ast.FunctionDef):
@@ -263,8 +264,8 @@ def constants(job: Job) -> list[str]:
     found = []
     for text in CONSTANT.findall(text_of(job)):
         try:
-            (node,) = ast.parse(text).body
-            ast.literal_eval(node.value)
+            (node,) = parse_python(text).body
+            ast.literal_eval(node.value)  # type: ignore[attr-defined]
         except (SyntaxError, ValueError, AttributeError):
             continue
         found.append(text)

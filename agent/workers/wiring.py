@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ...tools.kfp_rules_decisions import OF_ARTIFACTS
+from ...tools.syntax import parse_python
 from .scaffold import AS_FILES, Signature, components_of, decorated
 from .sources import code_sources
 
@@ -43,7 +44,7 @@ def wired(source: str, components: Mapping[str, Signature]) -> str:
     """
     source = called_right(source, components)
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     bound = {name for node in ast.walk(tree) for name in bindings(node)} | {*vars(builtins), *components}
@@ -90,7 +91,7 @@ def called_right(source: str, components: Mapping[str, Signature]) -> str:
     otherwise: KFP makes the outputs.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError):
         return source
     for call in ast.walk(tree):
