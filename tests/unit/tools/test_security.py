@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kfpilot.tools.errors import ToolFailure
 from kfpilot.tools.findings import Finding
 from kfpilot.tools.security import bandit_findings, is_requirements, requirement_findings
 
@@ -87,6 +88,22 @@ def test_the_projects_own_settings_count(scan: Scan, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.bandit]\nskips = ["B307"]\n')
     assert failing(scan("eval(a)\n", config="pyproject.toml")) == []
     assert failing(scan("eval(a)\n")) == [("B307", 1)]
+
+
+def test_folders_that_the_project_leaves_out_are_not_scanned(scan: Scan, tmp_path: Path) -> None:
+    # The folder of the repository may be called like one that is left out.
+    (tmp_path / "pyproject.toml").write_text(f'[tool.bandit]\nexclude_dirs = ["scripts", "{tmp_path.name}"]\n')
+    assert failing(scan("eval(a)\n", path="scripts/a.py", config="pyproject.toml")) == []
+    assert failing(scan("eval(a)\n", path="shop/a.py", config="pyproject.toml")) == [("B307", 1)]
+
+
+@pytest.mark.parametrize("settings", ["skips = 5", 'skips = "B307', "[tool.bandit.any_other_function_with_shell]"])
+def test_settings_that_bandit_cannot_use_are_said_or_ignored(scan: Scan, tmp_path: Path, settings: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.bandit]\n{settings}\n")
+    try:
+        assert failing(scan("eval(a)\n", config="pyproject.toml")) == [("B307", 1)]
+    except ToolFailure as failure:
+        assert "bandit could not run: " in str(failure)
 
 
 def test_modules_of_the_project_are_not_imported(scan: Scan, tmp_path: Path) -> None:
