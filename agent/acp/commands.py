@@ -45,7 +45,7 @@ async def plan(call: Call) -> None:
 def plan_of(root: Path, words: str) -> ExecutionPlan:
     """The plan of the open tasks that the words pick."""
     from ..documents import leading_feature
-    from ..workflow.driver import find_feature, open_checkout
+    from ..workflow.checkout import find_feature, open_checkout
     from ..workflow.place import Request
     from ..workflow.selecting import planned
 

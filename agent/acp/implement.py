@@ -16,8 +16,8 @@ from ..planner.models import ExecutionPlan
 from ..reports.find import JOURNAL, runs_folder
 from ..reports.summarise import summarise
 from ..reports.words import bare, merge_command, one_line, plural
-from ..workflow import background
-from ..workflow.background import Background
+from ..workflow import background, background_runs
+from ..workflow.background_runs import Background
 from ..workflow.place import Request
 from .talk import Talk
 from .translate import Translator, planned_entry, text_of
@@ -45,7 +45,7 @@ async def implement(talk: Talk, root: Path, words: str, overrides: dict[str, Any
         UserError: Nothing can be started; says why.
         Cancelled: The user stopped it before it began.
     """
-    working = await anyio.to_thread.run_sync(background.working_run, root)
+    working = await anyio.to_thread.run_sync(background_runs.working_run, root)
     if working and not words:
         await talk.say(f"Run {working.run} of {working.feature} is already working; this is how it stands.")
         call = await talk.begin(f"Implement {working.feature}", "execute")
@@ -92,7 +92,7 @@ def told_before(root: Path, feature: str) -> dict[str, int]:
 def ask_for(root: Path, words: str, resume: bool) -> tuple[Request, ExecutionPlan | None]:
     """What the run is asked for, and what it would do by the documents alone (None for a run that is gone on with)."""
     from ..documents import leading_feature
-    from ..workflow.driver import find_feature, open_checkout
+    from ..workflow.checkout import find_feature, open_checkout
     from ..workflow.selecting import planned
 
     hint, rest = leading_feature(root, words)
@@ -191,7 +191,7 @@ def count_before(tail: Tail) -> int:
 
 def is_working(job: Background) -> bool:
     """Whether the run's process still runs; it writes its own record, so that is read anew."""
-    now = background.load(job.root, job.run) or job
+    now = background_runs.load(job.root, job.run) or job
     now.pid = now.pid or job.pid
     return now.working
 

@@ -34,7 +34,7 @@ from .store import Session
 from .talk import Cancelled, Talk
 
 if TYPE_CHECKING:
-    from ..workflow.background import Background
+    from ..workflow.background_runs import Background
 
 MODES = [
     SessionMode(id="ask", name="Ask", description="Asks before a run starts and before something is taken back"),
@@ -228,7 +228,7 @@ def root_of(folder: Path) -> Path | None:
 
 def works_now(root: Path) -> Background | None:
     """The run that works in the background now."""
-    from ..workflow.background import working_run
+    from ..workflow.background_runs import working_run
 
     return working_run(root)
 

@@ -17,7 +17,7 @@ from ..reports.words import bare, say_counts
 from ..settings import Settings
 from ..verifier.bench import Bench
 from ..workflow.acceptance import task_evidence
-from ..workflow.driver import find_feature, open_checkout
+from ..workflow.checkout import find_feature, open_checkout
 from .common import console_for, settings_for
 from .verify import judge, planned_tasks, scratch_tree
 

@@ -23,7 +23,8 @@ from ..errors import EXIT_OK, Interrupted, UserError
 from ..planner.models import ExecutionPlan
 from ..planner.plan_json import plan_json
 from ..settings import Settings
-from ..workflow.driver import NothingToDo, open_checkout
+from ..workflow.checkout import open_checkout
+from ..workflow.driver import NothingToDo
 from .common import console_for, settings_for
 from .model import download_progress
 from .words import words_of

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ...tools import git
 from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..reports.words import bare, plural
+from ..workflow.checkout import open_checkout
 from ..workflow.clean import Cleaning, Item, carry_out, look
-from ..workflow.driver import open_checkout
 from ..workflow.locks import one_run, require_free
 from .common import console_for, settings_for
 

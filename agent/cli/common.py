@@ -19,7 +19,7 @@ def root_of(folder: Path) -> Path:
         UserError: The folder is in none.
     """
     from ...tools import git
-    from ..workflow.driver import open_checkout
+    from ..workflow.checkout import open_checkout
 
     return git.root_of(open_checkout(folder))
 

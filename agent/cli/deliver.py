@@ -65,7 +65,7 @@ def deliver_command(
     from ..delivery.write import require_free, write_delivery
     from ..errors import EXIT_NOT_VERIFIED, EXIT_OK
     from ..reports.find import find_run
-    from ..workflow.driver import open_checkout
+    from ..workflow.checkout import open_checkout
     from .common import console_for, settings_for
 
     repo = open_checkout(folder)

@@ -10,7 +10,7 @@ from ..errors import UserError
 from ..planner.depend import id_key
 from ..reports.find import latest_run
 from ..reports.summarise import summarise
-from ..workflow.driver import open_checkout
+from ..workflow.checkout import open_checkout
 
 LONGEST = 200_000
 """Characters; a person reads no more of it in a terminal."""

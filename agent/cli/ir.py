@@ -16,7 +16,7 @@ from ..errors import EXIT_NOT_VERIFIED, EXIT_OK, UserError
 from ..planner.paths import role_of_path
 from ..verifier.bench import Bench
 from ..verifier.compiled import compile_in, compiled_at
-from ..workflow.driver import open_checkout
+from ..workflow.checkout import open_checkout
 from .common import console_for, settings_for
 from .verify import scratch_tree
 

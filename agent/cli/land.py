@@ -39,7 +39,7 @@ def land_command(folder: Path, hint: str | None, *, json: bool = False, no_color
     from ...tools import git
     from ..errors import EXIT_OK, ToolFailure, UserError
     from ..reports.words import bare, plural
-    from ..workflow.driver import find_feature, open_checkout
+    from ..workflow.checkout import find_feature, open_checkout
     from ..workflow.place import branch_of
     from .common import console_for
 

@@ -12,7 +12,7 @@ from ..errors import EXIT_OK
 from ..planner.models import ExecutionPlan, PlannedTask
 from ..planner.plan_json import plan_json
 from ..reports.words import bare, one_line, plural
-from ..workflow.driver import find_feature, open_checkout
+from ..workflow.checkout import find_feature, open_checkout
 from ..workflow.place import Request
 from ..workflow.selecting import planned, understood
 from .common import console_for, settings_for

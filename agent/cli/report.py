@@ -49,7 +49,7 @@ def report_command(
     Raises:
         UserError: There is no such run, it ended before it began (says why), or the file cannot be written.
     """
-    from ..workflow.background import find_told
+    from ..workflow.background_runs import find_told
 
     report = summarise(find_told(root, run).journal)
     text = in_form(as_it_stands(root, report, worker_on(root, report)), form)
@@ -87,7 +87,7 @@ def status_command(root: Path, console: Console, *, as_json: bool = False) -> in
         console: Where to print; its file takes the JSON.
         as_json: Print `Status` as JSON.
     """
-    from ..workflow.background import full_status
+    from ..workflow.background_runs import full_status
 
     status = full_status(root)
     if as_json:

@@ -15,7 +15,8 @@ from ..reports.find import JOURNAL, runs_folder
 from ..reports.summarise import summarise
 from ..settings import unknown_variables
 from ..workflow.background import require_possible, size_of
-from ..workflow.driver import NothingToDo, find_feature, implement, open_checkout
+from ..workflow.checkout import find_feature, open_checkout
+from ..workflow.driver import NothingToDo, implement
 from ..workflow.place import Request, branch_of, choose_start, new_run_id
 from ..workflow.resuming import require_same, unfinished
 from .common import console_for, say, settings_for

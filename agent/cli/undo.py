@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import EXIT_OK
 from ..reports.words import bare, plural
-from ..workflow.driver import open_checkout
+from ..workflow.checkout import open_checkout
 from ..workflow.undo import Undo, undo
 from .common import console_for, settings_for
 

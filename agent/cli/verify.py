@@ -25,7 +25,7 @@ from ..verifier.context import GateContext
 from ..verifier.final import other_versions
 from ..verifier.models import Verdict
 from ..verifier.verify import verify
-from ..workflow.driver import find_feature, open_checkout
+from ..workflow.checkout import find_feature, open_checkout
 from ..workflow.place import task_commits
 from .common import console_for, settings_for
 

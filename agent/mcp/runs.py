@@ -10,7 +10,7 @@ from ..reports.find import find_run, runs_folder
 from ..reports.models import Report, TaskReport
 from ..reports.summarise import summarise
 from ..reports.words import bare, merge_command, missing_end
-from ..workflow.background import Background, find_told, list_background, load
+from ..workflow.background_runs import Background, find_told, list_background, load
 from .models import RunReport, RunState, RunStatus, TaskState
 
 WORDS: dict[str, Literal["verified", "failed", "skipped", "working", "waiting"]] = {

@@ -25,7 +25,7 @@ from ..documents import leading_feature, unquoted
 from ..errors import EXIT_OK, KfpilotError, ToolFailure
 from ..planner.models import ExecutionPlan
 from ..reports.status import Status
-from ..workflow import background
+from ..workflow import background, background_runs
 from ..workflow.children import run_json
 from ..workflow.place import Request
 from . import resources, runs, strict
@@ -140,11 +140,11 @@ def add_reading(server: MCPServer[Any], options: Options) -> None:
 
     def list_features() -> Status:
         """List the features of the repository: open and ticked tasks, the latest run of each, and how to go on."""
-        return background.full_status(root)
+        return background_runs.full_status(root)
 
     def plan_feature(feature: Feature = None, words: Words = "", tasks: Ids = [], stories: Ids = []) -> ExecutionPlan:  # noqa: B006
         """Show what a run would do: waves of tasks with role, files, gates; what is left out; warnings. No model."""
-        from ..workflow.driver import find_feature, open_checkout
+        from ..workflow.checkout import find_feature, open_checkout
         from ..workflow.selecting import planned
 
         request = request_of(root, feature, words, tasks, stories)

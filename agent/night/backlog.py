@@ -14,7 +14,7 @@ from ..documents import list_features, load_feature, resolve_feature
 from ..documents.models import Feature
 from ..errors import UserError
 from ..planner.selection import Selection, choose
-from ..workflow.driver import open_checkout
+from ..workflow.checkout import open_checkout
 from ..workflow.place import branch_of
 from .models import Backlog, Budget, Defaults, Entry, Landing, NightPart, Wanted
 from .order import in_order

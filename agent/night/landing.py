@@ -21,7 +21,7 @@ from ...tools.git_remote import (
 )
 from ..documents import load_feature
 from ..errors import UserError
-from ..workflow.driver import open_checkout
+from ..workflow.checkout import open_checkout
 from ..workflow.place import branch_of
 from .models import Item, Landed, Landing, Night
 from .record import brief

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...tools import git
 from ..documents import load_feature, parse_tasks_text
-from ..workflow.driver import open_checkout
+from ..workflow.checkout import open_checkout
 from ..workflow.place import branch_of
 from .models import Entry
 

@@ -1,14 +1,17 @@
-"""What state the user's repository is in: what forbids a run, and what a run should be told of."""
+"""The user's repository and the feature in it: what forbids a run, and what a run should be told of."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...tools import git, git_revert
 from ...tools.git_command import attempt, fields, has_lfs, text
-from ..errors import UserError
+from ..documents import load_feature, resolve_feature
+from ..documents.models import Feature
+from ..errors import ToolFailure, UserError
 from ..events import Notice
 
 if TYPE_CHECKING:
@@ -17,6 +20,24 @@ if TYPE_CHECKING:
 COMMIT_HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "reference-transaction")
 LFS_HEAD = b"version https://git-lfs.github.com/spec/"
 LFS_LOOKED_AT = 2_000
+
+
+def open_checkout(path: Path) -> Repo:
+    """The user's repository.
+
+    Raises:
+        UserError: There is none, or it cannot be worked on; says how to mend.
+    """
+    try:
+        return git.open_repo(path)
+    except ToolFailure as error:
+        raise UserError(str(error)) from None
+
+
+def find_feature(repo: Repo, hint: str | None) -> Feature:
+    """The feature the user means, as it stands in the checkout."""
+    root = git.root_of(repo)
+    return load_feature(resolve_feature(root, hint, os.environ, git.current_branch(repo)), root)
 
 
 def require_quiet(repo: Repo) -> None:

@@ -17,7 +17,7 @@ from ..drafting.draft import Draft
 from ..errors import ToolFailure
 from ..reports.find import RunInfo, list_runs, runs_folder
 from ..reports.history import RUN_TRAILER
-from .background import BACKGROUND, load
+from .background_runs import BACKGROUND, load
 from .locks import HOLDER, is_held
 from .place import RECORDS, Place, records
 

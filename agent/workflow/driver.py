@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from ...tools import git
 from ...tools.redact import SHARED
 from ..budgets import Scope
-from ..documents import load_feature, resolve_feature
 from ..documents.models import Feature
 from ..errors import (
     EXIT_NOT_VERIFIED,
@@ -37,7 +35,7 @@ from ..workers.job import Worker
 from ..workers.project import tree_of
 from ..workers.tool_worker import ToolWorker
 from .books import guard_of, open_ledger
-from .checkout import peculiarities, require_quiet
+from .checkout import find_feature, open_checkout, peculiarities, require_quiet
 from .clean_record import write_clean
 from .handing_over import land, land_earlier
 from .leftovers import clear_leftovers
@@ -59,24 +57,6 @@ NEARLY_FULL = 50
 
 ENDPOINT_JOBS = 4
 """Tasks side by side where nothing is set and the model is somebody else's machine."""
-
-
-def open_checkout(path: Path) -> Repo:
-    """The user's repository.
-
-    Raises:
-        UserError: There is none, or it cannot be worked on; says how to mend.
-    """
-    try:
-        return git.open_repo(path)
-    except ToolFailure as error:
-        raise UserError(str(error)) from None
-
-
-def find_feature(repo: Repo, hint: str | None) -> Feature:
-    """The feature the user means, as it stands in the checkout."""
-    root = git.root_of(repo)
-    return load_feature(resolve_feature(root, hint, os.environ, git.current_branch(repo)), root)
 
 
 def implement(

@@ -18,7 +18,7 @@ from kfpilot.agent.drafting.draft import Draft
 from kfpilot.agent.drafting.outline import Outline
 from kfpilot.agent.errors import Interrupted, UserError
 from kfpilot.agent.events import read_journal
-from kfpilot.agent.workflow.background import Background, full_status
+from kfpilot.agent.workflow.background_runs import Background, full_status
 from kfpilot.agent.workflow.clean import Cleaning, carry_out, home_of, look
 from kfpilot.agent.workflow.locks import one_run
 from kfpilot.agent.workflow.place import Request

@@ -13,7 +13,7 @@ from kfpilot.agent.errors import Interrupted, KfpilotError, UserError
 from kfpilot.agent.mcp.runs import report_of
 from kfpilot.agent.reports.display import make_console
 from kfpilot.agent.workflow import background
-from kfpilot.agent.workflow.background import Background
+from kfpilot.agent.workflow.background_runs import Background
 from kfpilot.agent.workflow.place import Request, open_place
 from kfpilot.agent.workflow.selecting import plan_of
 from kfpilot.tools import git

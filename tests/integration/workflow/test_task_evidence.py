@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kfpilot.agent.documents import load_feature
 from kfpilot.agent.workflow.acceptance import task_evidence
-from kfpilot.agent.workflow.driver import open_checkout
+from kfpilot.agent.workflow.checkout import open_checkout
 from kfpilot.tools import git
 
 pytestmark = pytest.mark.integration
