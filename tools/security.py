@@ -93,7 +93,8 @@ def bandit_results(root: Path, paths: Sequence[str], config: str | None) -> list
     Raises:
         ToolFailure: bandit could not run.
     """
-    logging.getLogger("bandit").setLevel(logging.CRITICAL)
+    for name in ("bandit", "stevedore"):  # reporters that need more packages cannot be loaded, and none is wanted
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with PARSER, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # stevedore, its loader of plugins, calls itself in an old way
         # Not at the top: what needs no scan should not wait for it.

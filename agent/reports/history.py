@@ -17,6 +17,8 @@ RUN_TRAILER = "Kfpilot-Run"
 EVIDENCE_TRAILER = "Kfpilot-Evidence"
 MENDED_TRAILER = "Kfpilot-Mended"
 """Of a tests task whose commit changes code as well: the file that its tests found fault with."""
+DONE_BY_TRAILER = "Kfpilot-Done-By"
+"""Of a task whose commit holds its tick alone: the tasks, with commas, whose commits have done its work as well."""
 UNDO_TRAILER = "Kfpilot-Undo"
 """Of a commit that takes a task back: the commit it takes back."""
 UNDO_EVIDENCE_TRAILER = "Kfpilot-Undo-Evidence"
@@ -28,6 +30,7 @@ KEYS = (
     RUN_TRAILER,
     EVIDENCE_TRAILER,
     MENDED_TRAILER,
+    DONE_BY_TRAILER,
     UNDO_TRAILER,
     UNDO_EVIDENCE_TRAILER,
 )
@@ -44,6 +47,7 @@ class TaskCommit(BaseModel):
     run: str = ""
     evidence: str = ""
     mended: str = ""
+    done_by: list[str] = []
     shared: bool = False
     """The commit stands for several tasks: somebody has squashed."""
     undone_by: str = ""
@@ -73,6 +77,7 @@ def task_history(repo: Repo, span: str) -> tuple[list[TaskCommit], list[TaskComm
                 run=(values[RUN_TRAILER] or [""])[0],
                 evidence=(values[EVIDENCE_TRAILER] or [""])[0],
                 mended=(values[MENDED_TRAILER] or [""])[0],
+                done_by=[key for value in values[DONE_BY_TRAILER] for key in value.split(", ")],
                 shared=len(tasks) > 1,
             )
             for task in tasks

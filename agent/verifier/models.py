@@ -90,6 +90,7 @@ class Verdict(BaseModel):
         default={}, description="Test file -> tasks still to come that must turn it green (tests written first)"
     )
     mended: Mended | None = Field(default=None, description="Code that was changed along with the tests of the task")
+    done_by: list[str] = Field(default=[], description="The tasks that have done its work, where nothing was changed")
 
     @property
     def passed(self) -> bool:

@@ -74,7 +74,7 @@ def verify(
     git.clean_ignored(ctx.worktree)
     git.reveal(ctx.worktree)
     tree = ctx.tree = git.tree_hash(ctx.worktree)
-    verdict = Verdict(task=ctx.task.id, tree=tree)
+    verdict = Verdict(task=ctx.task.id, tree=tree, done_by=list(ctx.already))
     put_back = False
     wanted = gates_of(ctx)
     for name, gate in GATES.items():

@@ -16,7 +16,14 @@ from ..errors import GateFailure
 from ..events import GateFinished, Notice
 from ..planner.groups import tick_groups
 from ..planner.models import PlannedTask
-from ..reports.history import EVIDENCE_TRAILER, FEATURE_TRAILER, MENDED_TRAILER, RUN_TRAILER, TASK_TRAILER
+from ..reports.history import (
+    DONE_BY_TRAILER,
+    EVIDENCE_TRAILER,
+    FEATURE_TRAILER,
+    MENDED_TRAILER,
+    RUN_TRAILER,
+    TASK_TRAILER,
+)
 from ..reports.write import write_whole
 from ..verifier.claims import path_of
 from ..verifier.context import GateContext
@@ -195,6 +202,7 @@ def commit_task(lane: Lane, task: PlannedTask, verdict: Verdict, head: str) -> s
             EVIDENCE_TRAILER: verdict.digest,
             RUN_TRAILER: place.run,
             **({MENDED_TRAILER: path_of(verdict.mended.fault)} if verdict.mended else {}),
+            **({DONE_BY_TRAILER: ", ".join(verdict.done_by)} if verdict.done_by else {}),
         },
     )
     run.stop.check_halted()

@@ -132,7 +132,10 @@ def dependents_of(repo: Repo, where: Where, chosen: list[TaskCommit]) -> list[tu
         own = changed(item)
         needed = [other.task for other in out if id_key(other.task) in needs.get(id_key(item.task), set())]
         shared = sorted(own & set(files))
-        if needed:
+        rests = [other.task for other in out if other.task in item.done_by]
+        if rests:
+            reason = f"its work is that of {', '.join(dict.fromkeys(rests))}"
+        elif needed:
             reason = f"depends on {', '.join(dict.fromkeys(needed))}"
         elif shared:
             reason = f"changes {shared[0]} after {files[shared[0]]}"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kfpilot.agent.cli.verify import verify_command
+from kfpilot.agent.errors import UserError
 from kfpilot.agent.models.scripted import calls
+from kfpilot.agent.workflow.undo import undo
+from kfpilot.tools.git import open_repo
 
 TASKS = """- [ ] T002 [US1] Create `double(price)` in shop/prices.py (FR-001)
 - [ ] T003 [US1] Extend shop/prices.py: `triple` takes a price and gives three times as much
@@ -44,6 +48,19 @@ def test_a_task_that_was_done_with_another_is_judged_as_it_stands(
     capsys.readouterr()
     assert verify_command(here.root, ["T003"]) == 0
     assert "shop/prices.py" in capsys.readouterr().out
+
+
+def test_its_tick_goes_with_the_work_of_the_other(scripted_runs: Runs, tmp_path: Path) -> None:
+    # No word of tasks.md says that T003 depends on T002, and its commit changes no file that T002 has changed.
+    here = scripted_runs(TASKS.replace("T002 [US1]", "T002 [P]").replace("T003 [US1]", "T003 [P]"))
+    assert here.run(write(BOTH), nothing()) == 0 and here.ticks() == "xx"
+    repo = open_repo(here.root)
+    with pytest.raises(UserError, match=r"later work depends on it: T003 \(its work is that of T002\)"):
+        undo(repo, tmp_path, "T002")
+    assert here.ticks() == "xx"
+    made = undo(repo, tmp_path, "T002", with_dependents=True)
+    assert [step.task for step in made.undone] == ["T003", "T002"] and here.ticks() == "  "
+    assert "shop/prices.py" not in here.files()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +90,16 @@ def test_the_projects_own_settings_count(scan: Scan, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.bandit]\nskips = ["B307"]\n')
     assert failing(scan("eval(a)\n", config="pyproject.toml")) == []
     assert failing(scan("eval(a)\n")) == [("B307", 1)]
+
+
+def test_nothing_is_told_but_the_findings(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("eval(a)\n")
+    code = (
+        "import sys; from pathlib import Path; from kfpilot.tools.security import bandit_findings; "
+        "print(len(bandit_findings(Path(sys.argv[1]), {'a.py': {1}})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("1\n", "")
 
 
 def test_folders_that_the_project_leaves_out_are_not_scanned(scan: Scan, tmp_path: Path) -> None:
