@@ -160,10 +160,12 @@ def changed_files(worktree: Path, base: str, tree: str = "") -> list[str]:
 
     Args:
         worktree: The top of a checkout.
-        base: The commit.
+        base: The commit, or a tree.
         tree: The tree of the checkout as it is now, where that is known.
     """
     now = tree or tree_hash(worktree)
+    if now == base:
+        return []
     return fields(git(worktree, "diff-tree", "-r", "-z", "--name-only", "--no-renames", base, now))
 
 

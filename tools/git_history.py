@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from .git_nested import disarm
 if TYPE_CHECKING:
     from git import Repo
 
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 FALLBACK = ("kfpilot", "kfpilot@localhost")
 """Who commits where the user has not told git a name."""
 
@@ -92,6 +94,12 @@ def _setting(where: Path, key: str) -> str:
 
 def branch_head(repo: Repo, branch: str) -> str | None:
     """The commit a branch points at; None when there is no such branch."""
+    # A run asks all the time, and git itself reads this file first. It is not there where the branch is packed, or
+    # where refs are kept otherwise.
+    with suppress(OSError):
+        loose = Path(repo.common_dir, "refs", "heads", branch).read_text(encoding="ascii", errors="replace").strip()
+        if COMMIT.fullmatch(loose):
+            return loose
     done = attempt(root_of(repo), "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}")
     return text(done.stdout).strip() or None
 
@@ -122,7 +130,7 @@ def update_branch(repo: Repo, branch: str, new: str, old: str | None) -> None:
         ToolFailure: It stands elsewhere, it is checked out somewhere, or its name is not possible.
     """
     root = root_of(repo)
-    if attempt(root, "check-ref-format", "--branch", branch).returncode:
+    if old is None and attempt(root, "check-ref-format", "--branch", branch).returncode:
         raise ToolFailure(f"{branch!r} cannot be the name of a branch.")
     new = line(root, "rev-parse", "--verify", f"{new}^{{commit}}")
     holder = worktree_holding(repo, branch)
@@ -160,13 +168,18 @@ def merge_base(repo: Repo, a: str, b: str) -> str:
     return text(done.stdout).split()[0]
 
 
-def show(repo: Repo, commit: str, path: str) -> bytes | None:
+def show(where: Repo | Path, commit: str, path: str) -> bytes | None:
     """The content of a file in a commit; None when the commit does not have the file.
+
+    Args:
+        where: The repository, or the top of a checkout of it.
+        commit: The commit.
+        path: Relative to the top.
 
     Raises:
         ToolFailure: There is no such commit.
     """
-    root = root_of(repo)
+    root = where if isinstance(where, Path) else root_of(where)
     entry = git(root, "ls-tree", "-z", "--full-tree", commit, "--", path)
     kind, _, rest = text(entry).partition(" ")[2].partition(" ")
     if kind != "blob":

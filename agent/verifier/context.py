@@ -82,7 +82,7 @@ class GateContext:
         """The file as it was at the base; None if it did not exist."""
         key = (self.base, path)
         if key not in self.bench.before:
-            data = git.show(self.repo, self.base, path)
+            data = git.show(self.worktree, self.base, path)
             text = None if data is None else data.decode("utf-8", "replace")
             if not COMMIT.fullmatch(self.base):
                 return text  # a name, which may mean another commit the next time

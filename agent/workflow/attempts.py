@@ -98,10 +98,9 @@ def seen_by_gates(lane: Lane, task: PlannedTask, state: TaskState) -> Verdict:
         # Neither what a run of the tests left behind, nor what an interrupted look did.
         put_judged(lane, state["base"], state["tree"])
         lane.bench.latest = None
-        return verify(lane.context(task, state["base"]), on_gate=on_gate)
+        return verify(lane.context(task, state["base"], state["tree"]), on_gate=on_gate)
 
     with run.turns.shared() as turn:
-        put_judged(lane, state["base"], state["tree"])
         lane.set_baseline(state["base"])
         verdict = look()
     if turn.company and may_be_company(verdict):

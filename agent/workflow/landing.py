@@ -184,12 +184,13 @@ def commit_task(lane: Lane, task: PlannedTask, verdict: Verdict, head: str) -> s
         raise GateFailure(f"{task.id}: the files changed after the verifier had judged them; nothing is committed")
     write_evidence(place.record, verdict)
     feature = lane.documents()
+    document = feature.tasks.path.read_bytes()
     if not tick_file(feature, task.id):
         message = f"{task.id} has no box to tick in {feature.tasks.path.name}; its commit stands for it"
         run.emit(Notice(level="warning", code="no-box", message=message))
     # A group has nothing that could be verified but its sub-tasks: the last of them carries its tick.
     tick_groups(feature, task.id)
-    if not git.changed_files(lane.worktree, head):
+    if feature.tasks.path.read_bytes() == document and not git.changed_files(lane.worktree, head):
         # Nothing to change and no box to tick: there is nothing that a commit could hold.
         return None
     sha = git.commit_all(

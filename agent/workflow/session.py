@@ -176,12 +176,12 @@ class Lane:
             compiled=lambda paths: compile_in(self.bench, self.worktree, paths),
         )
 
-    def context(self, task: PlannedTask, base: str) -> GateContext:
-        """What the gates get."""
+    def context(self, task: PlannedTask, base: str, tree: str = "") -> GateContext:
+        """What the gates get; `tree` is what the worktree holds, where that is known."""
         with self.run.state:
             done, red = dict(self.run.outcomes), dict(self.run.red)
         feature, already = self.documents(), {}
-        if not self.run.worker.fresh_tree and not git.changed_files(self.worktree, base):
+        if not self.run.worker.fresh_tree and not git.changed_files(self.worktree, base, tree):
             already = done_before(self.run.repo, self.run.place.feature, task, feature.task(task.id), base)
         return GateContext(
             task=task,

@@ -90,6 +90,18 @@ class TestHistory:
         assert git.branch_head(repo, "kfpilot/002") is None
         assert git.merge_base(repo, "main", done) == base
 
+    @pytest.mark.parametrize(
+        "how", [["pack-refs", "--all"], ["symbolic-ref", "refs/heads/kfpilot/001", "refs/heads/main"]]
+    )
+    def test_a_branch_is_found_however_git_keeps_it(
+        self, repo: Any, root: Path, worktree: Path, how: list[str]
+    ) -> None:
+        base = git.head(repo)
+        git.update_branch(repo, "kfpilot/001", base, None)
+        sh(root, *how)
+        # A worktree shares the branches of its repository.
+        assert git.branch_head(repo, "kfpilot/001") == git.branch_head(git.open_repo(worktree), "kfpilot/001") == base
+
     def test_a_branch_that_somebody_moved_stays_there(self, repo: Any, root: Path, worktree: Path) -> None:
         base = git.head(repo)
         (worktree / "x.py").write_text("")
