@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -65,6 +66,14 @@ def stop(pid: int, mark: str, *, again: bool = False) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT if again else signal.SIGTERM)
     return True
+
+
+@atexit.register
+def _let_go() -> None:
+    """They outlive us as they should; Popen would warn of each."""
+    for process in _ours:
+        if process.poll() is None:
+            process.returncode = 0
 
 
 def _command_line(pid: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -62,3 +63,15 @@ def test_a_process_that_had_no_time_for_the_first_signal_knows_of_the_second(tmp
 def test_what_cannot_be_started(tmp_path: Path) -> None:
     with pytest.raises(ToolFailure, match="no-such-program"):
         detached.start(["no-such-program"], cwd=tmp_path, log=tmp_path / "log")
+
+
+def test_who_started_it_ends_without_a_word_about_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from kfpilot.tools import detached; "
+        f"own = [sys.executable, '-c', 'import time; time.sleep(60)  # {MARK}']; "
+        "print(detached.start(own, cwd=Path(sys.argv[1]), log=Path(sys.argv[1], 'out')))"
+    )
+    command = [sys.executable, "-W", "always", "-c", code, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == "" and until(lambda: detached.is_alive(int(done.stdout), MARK))
+    assert detached.stop(int(done.stdout), MARK)
