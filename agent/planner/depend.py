@@ -12,11 +12,12 @@ from typing import Literal
 
 from ..documents.models import Feature, Phase, Task
 from ..errors import UserError
+from .checkpoints import wait_at_checkpoints
 from .groups import members
 from .models import Role
 from .paths import is_protected, role_of_path
 
-Reason = Literal["explicit", "same-file", "foundational", "creates"]
+Reason = Literal["explicit", "same-file", "foundational", "creates", "checkpoint"]
 
 NOT_CREATING = re.compile(
     r"^\W*(?:update|modify|extend|fix|refactor|wire|use|call|document|describe|change|rename|remove|delete|verify|check|run|test|"
@@ -192,6 +193,7 @@ def find_edges(order: Sequence[Item], needs: Mapping[str, Iterable[str]], featur
     _creators(order, feature, edges)
     _foundations(order, edges)
     _unlinked(order, edges)
+    wait_at_checkpoints(order, edges)
     return edges
 
 
