@@ -86,6 +86,8 @@ TASKS = """# Implementation Plan: Prices
     - _Requirements: 2.1_
   - [ ] 2.2 Wire `net_price` into `daily`
     - _Requirements: 1.1_
+  - [ ] 2.4 Update the tests of the day
+    - _Requirements: 1.1_
   - [ ] 2.3 Run the tests on pull requests
     - GitHub workflow `.github/workflows/tests.yml`
     - _Requirements: 2.1_
@@ -122,6 +124,11 @@ def test_a_task_belongs_to_the_story_of_the_requirement_that_it_cites(feature: F
     assert feature.task("1.3").stories == ["US1", "US2"] and feature.task("1.3").refs == ["1.1", "2.1"]
 
 
+def test_tests_that_name_nothing_need_the_code_of_their_group(feature: Feature) -> None:
+    tasks = planned(feature)
+    assert tasks["2.4"].depends_on == ["2.1", "2.2"] and tasks["1.2"].depends_on == ["1.1"]
+
+
 def test_tests_that_load_configuration_are_written_by_the_tests_role(feature: Feature) -> None:
     tasks = planned(feature)
     assert (tasks["1.2"].role, tasks["1.2"].also) == ("tests", [])
@@ -131,7 +138,7 @@ def test_tests_that_load_configuration_are_written_by_the_tests_role(feature: Fe
 @pytest.mark.parametrize(
     ("words", "picked"),
     [
-        ("only requirement 1", {"1.1", "1.2", "2.2"}),
+        ("only requirement 1", {"1.1", "1.2", "2.2", "2.4"}),
         ("only requirement 2", {"2.1", "2.3"}),
         ("only requirement 1.2", {"1.1", "1.2"}),
         ("only requirements 1.2 and 2", {"1.1", "1.2", "2.1", "2.3"}),
@@ -145,7 +152,7 @@ def test_words_pick_the_tasks_of_requirements(feature: Feature, words: str, pick
 def test_a_story_is_the_requirement_of_its_number(feature: Feature) -> None:
     tasks = build_plan(feature, Selection(stories=["1"])).tasks
     # What is optional has to be named itself.
-    assert {task.id for task in tasks} == {"1.1", "1.2", "2.2"}
+    assert {task.id for task in tasks} == {"1.1", "1.2", "2.2", "2.4"}
     with pytest.raises(UserError, match="there is no story US9"):
         build_plan(feature, Selection(stories=["Requirement 9"]))
     with pytest.raises(UserError, match="no task is for requirement 9") as refused:
