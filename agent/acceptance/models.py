@@ -36,6 +36,7 @@ class TaskEvidence(BaseModel):
     key: str
     roles: list[Role] = []
     state: TaskState = "open"
+    optional: bool = Field(default=False, description="It may be left out, and nothing lacks for that")
     commit: str | None = None
     files: list[str] = Field(default=[], description="Files it names or its commit changed")
     gates: list[str] = Field(default=[], description="Gates that passed")

@@ -25,7 +25,10 @@ def build_table(feature: Feature, tasks: Mapping[str, TaskEvidence], run: TestRu
         run: The whole suite, run on the finished tree.
         root: That tree.
     """
-    known = {task.key: tasks.get(task.key) or TaskEvidence(key=task.key) for task in feature.tasks.tasks}
+    known = {
+        task.key: tasks.get(task.key) or TaskEvidence(key=task.key, optional=task.optional)
+        for task in feature.tasks.tasks
+    }
     linker = Linker(feature, known, run, root)
     return [_row(criterion, covering(criterion, feature), linker) for criterion in criteria(feature)]
 
@@ -60,7 +63,8 @@ def _judge(
     passed = [test for test in showing if test.outcome == "passed"]
     wrong = [test for test in showing if test.outcome in ("failed", "error")]
     unrun = [test for test in showing if test.outcome not in ("passed", "failed", "error")]
-    left = [task for task in tasks if not task.done]
+    undone = [task for task in tasks if not task.done]
+    left = [task for task in undone if not left_out(task)]
     elsewhere = needs_elsewhere(criterion.kind, criterion.text)
     shown = _shown(criterion, passed, linker)
     gates, unseen = _by_gates(covers, linker)
@@ -68,8 +72,8 @@ def _judge(
     if wrong:
         rest = f"; {_tests(passed)} passed" if passed else ""
         return ("partly" if passed else "open"), f"{_tests(wrong)} {_outcome(wrong)}{rest}", []
-    if covers and len(left) == len(tasks) and not passed:
-        return "open", f"{_states(left)}", []
+    if covers and len(undone) == len(tasks) and not passed:
+        return "open", f"{_states(undone)}", []
     if elsewhere and (elsewhere.never or not passed) and not left and not gates:
         return "not verifiable here", _needs(elsewhere, criterion, covers, passed), []
     near = [test for test in tests if test.link == "near" and test.outcome == "passed"]
@@ -221,16 +225,24 @@ def _outcome(tests: list[TestLink]) -> str:
     return words.get(tests[0].outcome, tests[0].outcome)
 
 
+def left_out(task: TaskEvidence) -> bool:
+    """Whether a task is optional and nobody has worked it: what it is for can be met without it."""
+    return task.optional and task.state == "open"
+
+
 def _keys(tasks: list[TaskEvidence]) -> str:
-    return ", ".join(task.key for task in tasks)
+    keys = ", ".join(task.key for task in tasks)
+    # Kiro's tasks are numbered as its requirements are: 3.2 alone may mean either.
+    return f"task{'s' if len(tasks) > 1 else ''} {keys}" if keys[:1].isdigit() else keys
 
 
 def _states(tasks: list[TaskEvidence]) -> str:
     """`T002, T003 verified; T004 ticked without evidence`."""
     words = {"ticked": "ticked, no commit of kfpilot stands for it", "open": "not done"}
+    words["optional"] = "optional and left out"
     by_state: dict[str, list[TaskEvidence]] = {}
     for task in tasks:
-        by_state.setdefault(task.state, []).append(task)
+        by_state.setdefault("optional" if left_out(task) else task.state, []).append(task)
     return "; ".join(f"{_keys(same)} {words.get(state, state)}" for state, same in by_state.items())
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from ..errors import UserError
 from .lines import read_bytes, scan
-from .models import Checklist, Feature, Note, Task, Warn
+from .models import Checklist, Feature, Note, Spec, Task, Warn
 from .plan import parse_plan
 from .resolve import layout_of, list_features
 from .spec import parse_spec
 from .spelled import spell_out
+from .steering import steering_of
 from .tasks import parse_tasks
 
 _BOX = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[([ xX~/-])\][ \t]+(.*)$")
@@ -62,6 +63,8 @@ def load_feature(directory: Path, root: Path) -> Feature:
     for task in tasks.tasks:
         _drop_own_documents(task, directory, root)
     spell_out(tasks.tasks, plan.paths if plan else (), root)
+    if spec:
+        _give_stories(tasks.tasks, spec)
     return Feature(
         name=directory.name,
         root=root,
@@ -71,6 +74,7 @@ def load_feature(directory: Path, root: Path) -> Feature:
         plan=plan,
         tasks=tasks,
         constitution=next((root / name for name in _CONSTITUTIONS if (root / name).is_file()), None),
+        steering=steering_of(root) if dialect == "kiro" else [],
         extras=_extras(directory, root),
         checklists=[_read_checklist(path) for path in _markdown_below(directory / "checklists")],
     )
@@ -79,6 +83,15 @@ def load_feature(directory: Path, root: Path) -> Feature:
 def _drop_own_documents(task: Task, directory: Path, root: Path) -> None:
     """`contracts/orders.yaml` beside the spec is what a task reads, not a file of the repository that it writes."""
     task.files = [name for name in task.files if (root / name).exists() or not (directory / name).exists()]
+
+
+def _give_stories(tasks: list[Task], spec: Spec) -> None:
+    """Kiro's tasks say which criteria they are for (`1.2`), and by that which requirement: its user story."""
+    known = {story.key for story in spec.stories}
+    for task in tasks:
+        keys = [f"US{ref.partition('.')[0]}" for ref in task.refs if re.fullmatch(r"\d+(?:\.\d+)*", ref)]
+        if not task.stories:
+            task.stories = [key for key in dict.fromkeys(keys) if key in known]
 
 
 def _extras(directory: Path, root: Path) -> dict[str, Path]:

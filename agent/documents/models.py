@@ -62,6 +62,7 @@ class Spec(BaseModel):
     path: Path
     title: str = ""
     header: dict[str, str] = Field(default={}, description="The bold header lines: Feature Branch, Status, Input …")
+    introduction: str = Field(default="", description="What stands under Introduction (Kiro)")
     stories: list[Story] = []
     requirements: list[Requirement] = []
     criteria: list[Requirement] = []
@@ -69,6 +70,13 @@ class Spec(BaseModel):
     entities: list[Note] = []
     assumptions: list[Note] = []
     clarifications: list[Note] = Field(default=[], description="Every open [NEEDS CLARIFICATION] of the file")
+
+
+class DesignPart(Node):
+    """A section of a design: what it says of a component, of the data, of errors."""
+
+    title: str
+    text: str = Field(description="Its lines as written, code included")
 
 
 class Plan(BaseModel):
@@ -81,6 +89,8 @@ class Plan(BaseModel):
     structure: list[str] = Field(default=[], description="The code blocks under Project Structure, verbatim")
     paths: list[str] = Field(default=[], description="File paths the structure names, joined from the trees")
     constraints: list[Note] = []
+    design: list[DesignPart] = Field(default=[], description="The sections of a design.md that tell how it is built")
+    places: dict[str, str] = Field(default={}, description="The file in which the design puts a function or class")
 
 
 class Task(Node):
@@ -157,6 +167,7 @@ class Feature(BaseModel):
     plan: Plan | None = None
     tasks: TaskList
     constitution: Path | None = None
+    steering: list[str] = Field(default=[], description="Kiro's rules for every task, from .kiro/steering")
     extras: dict[str, Path] = Field(
         default={}, description="research, data-model, quickstart, contracts/<name>: file by its name"
     )

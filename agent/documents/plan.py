@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from .design import design_parts, places
 from .lines import Line, read_bytes, scan
 from .models import Note, Plan
 from .refs import find_files, is_file_path, is_known_folder
@@ -49,6 +50,9 @@ def parse_plan_text(data: bytes, path: Path) -> Plan:
                 Note(line=item.line, text=item.text) for item in items(part.lines) if not item.text.startswith("|")
             ]
     plan.paths = list(dict.fromkeys(plan.paths))
+    if path.name == "design.md":
+        plan.design = design_parts(parts)
+    plan.places = places(parts)
     return plan
 
 

@@ -59,7 +59,9 @@ _REQUIREMENT = re.compile(
 _SCENARIO = re.compile(r"\bUS-?(\d+(?:\.\d+)?)\s*[/ ,-]\s*AS-?(\d+)\b", re.I)
 _OWN_SCENARIO = re.compile(r"(?<![/\w-])AS-?(\d+)\b")
 _KIRO = re.compile(
-    r"_\s*(?:Requirements?|Reqs?)\s*[:：]\s*([^_\n]+)_|^\W*Requirements?\W*[:：]\s*([\d., ]+)$", re.M | re.I
+    r"_\s*(?:Requirements?|Reqs?)\s*[:：]\s*([^_\n]+)_|^\W*Requirements?\W*[:：]\s*([\d., ]+)$"
+    r"|\bValidates\W*[:：]\W*Requirements?\s*([\d., ]+)",
+    re.M | re.I,
 )
 _STORY_WORD = (
     r"(?:user[ -]?stor(?:y|ies)|stor(?:y|ies)|US|nutzergeschichte[n]?|anwendergeschichte[n]?|benutzergeschichte[n]?"
@@ -127,7 +129,7 @@ def find_refs(text: str, stories: list[str] | None = None) -> list[str]:
         rest = _SCENARIO.sub(lambda match: " " * len(match[0]), text)
         found += [(match.start(), f"{stories[0]}/AS{match[1]}") for match in _OWN_SCENARIO.finditer(rest)]
     for match in _KIRO.finditer(text):
-        found += [(match.start(), number) for number in re.findall(r"\d+(?:\.\d+)*", match[1] or match[2])]
+        found += [(match.start(), number) for number in re.findall(r"\d+(?:\.\d+)*", match[1] or match[2] or match[3])]
     return list(dict.fromkeys(ref for _, ref in sorted(found, key=lambda pair: pair[0])))
 
 

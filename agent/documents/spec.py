@@ -23,7 +23,8 @@ _REQUIREMENT = re.compile(
 _KIRO_REQUIREMENT = re.compile(r"^Requirements?\s+(\d+)\s*[-–—:：.]*\s*(.*)$", re.I)
 _OPEN_SPEC_REQUIREMENT = re.compile(r"^Requirement\s*[:：]\s*(.+)$", re.I)
 _EDGE = re.compile(r"edge case|grenzf|sonderf|randf|エッジケース|境界|边缘情况|边界|trường hợp (?:biên|ngoại lệ)", re.I)
-_ENTITY = re.compile(r"key entit|entities|entität|エンティティ|实体|thực thể", re.I)
+_INTRODUCTION = re.compile(r"introduction\b|einleitung\b", re.I)
+_ENTITY = re.compile(r"key entit|entities|^glossary|entität|エンティティ|实体|thực thể", re.I)
 _ASSUMPTION = re.compile(r"assumption|annahme|前提|假设|giả định", re.I)
 _SCENARIOS = re.compile(r"scenario|acceptance|akzeptanz|abnahme|szenari|シナリオ|受け入れ|验收|场景|kịch bản", re.I)
 _WHY = re.compile(r"why|priorit|warum|begründ|なぜ|理由|为什么|原因|lý do", re.I)
@@ -71,6 +72,8 @@ def parse_spec_text(data: bytes, path: Path) -> Spec:
             story = None
             _read_notes(part, spec)
         _read_requirements(part, spec)
+        if part.heading and _INTRODUCTION.match(part.title) and not spec.introduction:
+            spec.introduction = part.text
     _number_kiro(parts, spec)
     return spec
 

@@ -6,8 +6,11 @@ import re
 from collections.abc import Sequence
 
 from ..documents.models import Feature, Phase, Task
+from .checkpoints import GATES as CHECKPOINT_GATES
+from .checkpoints import is_checkpoint
 from .classify import classify, gates_for, written_files
 from .depend import Edges, Item, code_first, explicit, find_edges, ordered, reduce
+from .designed import designed_files
 from .groups import is_group, members, why_group
 from .models import ROLES, ExecutionPlan, PlannedTask, Skipped
 from .names import story_priorities
@@ -52,9 +55,9 @@ def build_plan(feature: Feature, selection: Selection | None = None, *, tests_la
             also=list(item.roles[1:]),
             story=item.stories[0] if item.stories else None,
             priority=_priority_text(item.stories, phases),
-            files=list(item.task.files),
+            files=list(item.task.files) or designed_files(item.task, item.roles, feature),
             depends_on=depends_on[item.task.key],
-            gates=gates_for(item.roles, item.written),
+            gates=[*CHECKPOINT_GATES] if is_checkpoint(item.task) else gates_for(item.roles, item.written),
             refs=list(item.task.refs) or [ref for story in item.stories for ref in scenarios.get(story, ())],
             line=item.task.line,
         )
@@ -80,7 +83,7 @@ def _item(task: Task, index: int, feature: Feature, phases: _Phases) -> Item:
     return Item(
         task=task,
         index=index,
-        roles=tuple(classify(task, feature)),
+        roles=("tests",) if is_checkpoint(task) else tuple(classify(task, feature)),
         written=tuple(written_files(task)),
         phase=phase,
         stories=stories,

@@ -62,6 +62,9 @@ _TESTS_HEAD = re.compile(
     r"|测试|テスト|kiểm thử",
     re.I,
 )
+_WRITES_TESTS = re.compile(
+    rf"^\W*(?:write|add|create|implement|extend|update|complete)\b.*{_TEST_NOUN}(?:\s+(?:cases?|suites?))?\s*$", re.I
+)
 _TESTS_WORD = re.compile(rf"{_TEST_NOUN}|\bpytest\b|\bconftest\b|\btest coverage\b", re.I)
 _DOCS = re.compile(
     r"\b(?:docs?|document(?:s|ed|ation|ing)?|readme|changelog|tutorials?|how-?to|runbook|quickstart|user guide|guide"
@@ -163,6 +166,9 @@ def classify(task: Task, feature: Feature) -> list[Role]:
         return [primary, *also]
     roles = {role_of_path(path, feature.root) for path in written}
     top = head(task.title)
+    if roles == {"infra"} and _WRITES_TESTS.search(top) and not any(path in task.title for path in written):
+        # The tests load it: `Test the levels`, and below that `the real config/levels.yaml`.
+        return ["tests"]
     if "code" in roles and _TESTS_HEAD.search(top):
         # A tests task names the code it is about; that gives it no right to change it.
         roles = (roles - {"code"}) or {"tests"}

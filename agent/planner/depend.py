@@ -12,11 +12,12 @@ from typing import Literal
 
 from ..documents.models import Feature, Phase, Task
 from ..errors import UserError
+from .checkpoints import wait_at_checkpoints
 from .groups import members
 from .models import Role
 from .paths import is_protected, role_of_path
 
-Reason = Literal["explicit", "same-file", "foundational", "creates"]
+Reason = Literal["explicit", "same-file", "foundational", "creates", "checkpoint"]
 
 NOT_CREATING = re.compile(
     r"^\W*(?:update|modify|extend|fix|refactor|wire|use|call|document|describe|change|rename|remove|delete|verify|check|run|test|"
@@ -190,8 +191,10 @@ def find_edges(order: Sequence[Item], needs: Mapping[str, Iterable[str]], featur
                 edges.need(item.task.key, need, "explicit")
     _same_file(order, edges)
     _creators(order, feature, edges)
+    _tests_of_a_group(order, feature, edges)
     _foundations(order, edges)
     _unlinked(order, edges)
+    wait_at_checkpoints(order, edges)
     return edges
 
 
@@ -313,6 +316,18 @@ def _foundations(order: Sequence[Item], edges: Edges) -> None:
         elif item.stories and kind != "setup":
             for other in earlier:
                 edges.need(item.task.key, other, "foundational")
+
+
+def _tests_of_a_group(order: Sequence[Item], feature: Feature, edges: Edges) -> None:
+    """Tests that name nothing which another task makes are for the code above them in their group."""
+    groups = [set(task.children) for task in feature.tasks.tasks if task.children]
+    for place, item in enumerate(order):
+        if item.roles[0] != "tests" or edges.hard[item.task.key]:
+            continue
+        inside = next((group for group in groups if item.task.key in group), set())
+        for other in order[:place]:
+            if other.task.key in inside and other.roles[0] == "code":
+                edges.need(item.task.key, other.task.key, "creates")
 
 
 def _unlinked(order: Sequence[Item], edges: Edges) -> None:

@@ -12,6 +12,10 @@ _NO_WORK = re.compile(r"^[\W_]*(?:requirements?|refs?|references?|depends(?:\s+o
 """A line below a task that says where it comes from, and nothing that is to be done."""
 
 
+WHY_GROUP = "a group"
+"""How the reason begins for which a group is no task of a plan."""
+
+
 def is_group(task: Task, feature: Feature) -> bool:
     """Whether a task has sub-tasks and no work of its own.
 
@@ -60,8 +64,8 @@ def why_group(task: Task, feature: Feature) -> str:
     below = needed(task, feature)
     names = ", ".join(child.key for child in below)
     if all(child.state == "done" for child in below):
-        return f"a group whose sub-tasks are all ticked ({names}): its box is yours to tick"
-    return f"a group, ticked with the last of {names}"
+        return f"{WHY_GROUP} whose sub-tasks are all ticked ({names}): its box is yours to tick"
+    return f"{WHY_GROUP}, ticked with the last of {names}"
 
 
 def tick_groups(feature: Feature, key: str) -> list[str]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from ..documents.models import Feature, Task
 from ..errors import UserError
 from .depend import by_id, id_key, near_ids
+
+_ANY_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+_REQUIREMENT = re.compile(r"\b(?:the\s+)?requirements?\s+#?(\d+(?:\.\d+)*)(?![\w/`]|['’]s?\b|-\w|\.\w)", re.I)
+_AND_NUMBER = re.compile(r"\s*(?:,|and|&|\+)\s*(\d+(?:\.\d+)*)(?![\w'’/-]|\.\w)", re.I)
 
 
 def separate(names: Iterable[str]) -> list[str]:
@@ -82,6 +87,36 @@ def story_keys(feature: Feature) -> list[str]:
     return sorted(set(keys), key=_parts)
 
 
+def tasks_of_requirement(name: str, feature: Feature) -> list[Task]:
+    """The tasks that cite one of Kiro's requirements (`3`) or one of its criteria (`3.2`); optional ones are left out.
+
+    Raises:
+        UserError: No task cites it.
+    """
+    tasks = [task for task in feature.tasks.tasks if any(f"{ref}.".startswith(f"{name}.") for ref in task.refs)]
+    if not tasks:
+        known = {ref.partition(".")[0] for task in feature.tasks.tasks for ref in task.refs}
+        near = ", ".join(sorted((ref for ref in known if ref.isdigit()), key=int))
+        raise UserError(
+            f"no task is for requirement {name}",
+            where=feature.tasks.path,
+            mend=f"Tasks cite requirements {near}." if near else "No task of this file cites a requirement.",
+        )
+    return [task for task in tasks if not task.optional]
+
+
+def requirements_in(clause: str, feature: Feature) -> list[tuple[int, int, Callable[[], list[Task]]]]:
+    """`requirement 3`, `requirements 1 and 3.2`, where tasks are written for the numbered ones of Kiro."""
+    found: list[tuple[int, int, Callable[[], list[Task]]]] = []
+    for match in _REQUIREMENT.finditer(clause) if feature.dialect == "kiro" else ():
+        found.append((match.start(), match.end(), partial(tasks_of_requirement, match[1], feature)))
+        end = match.end()
+        while more := _AND_NUMBER.match(clause, end):
+            end = more.end()
+            found.append((more.start(1), end, partial(tasks_of_requirement, more[1], feature)))
+    return found
+
+
 def tasks_of_story(name: str, feature: Feature, last: str | None = None) -> list[Task]:
     """The tasks of a story (`1`, `US1`, `us1`), or of a range of them.
 
@@ -96,7 +131,8 @@ def tasks_of_story(name: str, feature: Feature, last: str | None = None) -> list
     if not tasks:
         near = difflib.get_close_matches(f"US{name.upper().removeprefix('US')}", known, n=3, cutoff=0.3) or known[:3]
         near = [key for key in known if key in near]
-        label = name.upper() if name.upper().startswith("US") else f"US{name}"
+        number = re.search(_ANY_NUMBER, name)
+        label = f"US{number[0]}" if number else name
         raise UserError(
             f"there is no story {label}" if not wanted else f"story {label} has no task",
             where=feature.tasks.path,

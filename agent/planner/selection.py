@@ -22,6 +22,7 @@ from ..errors import UserError
 from .groups import members
 from .names import (
     open_tasks,
+    requirements_in,
     separate,
     tasks_by_id,
     tasks_in_range,
@@ -200,7 +201,7 @@ def choose(feature: Feature, selection: Selection | None) -> set[str] | None:
         # A group means what stands below it; in a range its sub-tasks are named by themselves.
         keys |= {member.key for task in found for member in ([] if span else members(task, feature))}
     for name in separate(selection.stories):
-        keys |= {task.key for task in tasks_of_story(name, feature)}
+        keys |= {task.key for task in tasks_of_story(name, feature) if not task.optional}
     return keys
 
 
@@ -328,6 +329,7 @@ def _items(clause: str, feature: Feature) -> list[_Found]:
         while word and (more := _MORE_NUMBERS.match(clause, end)):
             value, end = more[1], more.end()
             found.append(_Found(more.start(1), end, kind, _number_pick(word, value, feature)))
+    found += [_Found(start, end, "story", pick) for start, end, pick in requirements_in(clause, feature)]
     for start, end, tasks in _titles(clause, feature):
         found = [item for item in found if item.end <= start or item.start >= end]
         found.append(_Found(start, end, "phase", partial(list, tasks)))

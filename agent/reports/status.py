@@ -78,6 +78,7 @@ def status_of(root: Path) -> Status:
 
 def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus:
     from ..documents import load_feature
+    from ..planner.groups import is_group
 
     where = directory.relative_to(root).as_posix() if directory.is_relative_to(root) else str(directory)
     status = FeatureStatus(feature=directory.name, directory=where)
@@ -87,7 +88,8 @@ def _feature(root: Path, directory: Path, info: RunInfo | None) -> FeatureStatus
     except UserError as error:
         status.problem = one_line(str(error))
     else:
-        states = [task.state for task in feature.tasks.tasks]
+        # A group is its sub-tasks.
+        states = [task.state for task in feature.tasks.tasks if not is_group(task, feature)]
         status.done, status.deferred = states.count("done"), states.count("deferred")
         status.open = len(states) - status.done - status.deferred
         tasks = feature.tasks.tasks

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ..acceptance.models import say
 from ..errors import UserError
 from ..events import NOT_LANDED, read_journal
+from ..planner.groups import WHY_GROUP
 from .fold import RunFold
 from .models import BudgetLine, Issue, IssueKind, Left, Readiness, Report, TaskReport, Usage
 from .models import TestFigures as Figures
@@ -98,7 +99,9 @@ def report_of(fold: RunFold, run: str = "") -> Report:
     if fold.plan:
         report.plan_source, report.warnings = fold.plan.source, len(fold.plan.warnings)
         # A resumed run's plan leaves out what an earlier session has done: that is not left out of the run.
-        report.left_out = [Left(id=s.id, why=s.why) for s in fold.plan.skipped if s.id not in fold.tasks]
+        # A group is its sub-tasks, and these are told.
+        skipped = [skip for skip in fold.plan.skipped if not skip.why.startswith(WHY_GROUP)]
+        report.left_out = [Left(id=skip.id, why=skip.why) for skip in skipped if skip.id not in fold.tasks]
     report.attempts, report.budgets = fold.attempts, _budgets(fold, report)
     report.tests = _figures(fold)
     report.acceptance, report.review = fold.acceptance, fold.review

@@ -19,6 +19,7 @@ from ..planner.models import PlannedTask, Role
 from ..planner.paths import may_write, role_of_path, roles_of, writable_for
 from ..verifier.claims import path_of
 from .around import awaited, cited_around, contracts
+from .designed import design_of, long_words
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
@@ -66,6 +67,7 @@ class Packet(BaseModel):
     edge_cases: list[str] = []
     awaited: list[str] = []
     entities: list[str] = []
+    design: str = ""
     files: list[ShownFile] = []
     recipes: list[Recipe] = []
     scope: str = ""
@@ -104,6 +106,7 @@ def gather(job: Job, role: Role, *, recipes: int = 2, around: int = 6, brief: bo
         edge_cases=edge_cases_of(feature, role, text) if not brief else near_to(text, edges, 2),
         awaited=[f"{other.key}: {other.title}" for other in awaited(job)] if role == "tests" and not brief else [],
         entities=entities_of(feature, role) if not brief else near_to(text, entities, 1),
+        design="" if brief else design_of(job, role, cited),
         files=shown_files(job, role, around, brief),
         recipes=nearest(text, role, task.files, k=recipes, floor=NEAR, kind=kind_of(job, role) if brief else ""),
         scope=scope_of(job, role),
@@ -202,7 +205,12 @@ def story_of(feature: Feature, task: PlannedTask) -> Story | None:
     """The user story of the task."""
     if not feature.spec or not task.story:
         return None
-    return next((story for story in feature.spec.stories if story.key == task.story), None)
+    found = next((story for story in feature.spec.stories if story.key == task.story), None)
+    known = {item.line for item in feature.spec.requirements}
+    if found and task.refs and found.scenarios and all(scenario.line in known for scenario in found.scenarios):
+        # Kiro's criteria are requirements too, and the task says which of them it is for.
+        return found.model_copy(update={"scenarios": []})
+    return found
 
 
 def requirements_of(
@@ -253,11 +261,6 @@ def near_to(text: str, notes: list[str], shared: int) -> list[str]:
     """Those that share words with a task; of an entity only its name counts, which stands before a colon."""
     said = long_words(text)
     return [note for note in notes if len(said & long_words(note.partition(":")[0] if shared == 1 else note)) >= shared]
-
-
-def long_words(text: str) -> set[str]:
-    """The words of a text that say something, in one form for singular and plural."""
-    return {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", text.lower())}
 
 
 def shown_files(job: Job, role: Role, around: int, brief: bool = False) -> list[ShownFile]:

@@ -20,6 +20,8 @@ ANSWER = re.compile(rf"(?::|—|–|-|\(|\|)\s*\**\s*(?:yes|{PASSED}|✓|✅|☑
 LATER = r"to be (?:checked|reviewed|decided)(?: by [^.:;]*)?|not (?:yet )?(?:looked at|checked)(?: in this draft| yet)?"
 UNANSWERED = re.compile(rf"(?::|—|–|-|\(|\|)\s*\**\s*(?:{LATER}|todo|tbd|pending)\W*$", re.I)
 PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_ ]+\]")
+NO_TITLE = re.compile(r"(?:requirements?|design)(?: document)?\s*\Z", re.I)
+"""What Kiro writes above every document."""
 MOST = 12
 LONGEST = 320
 TREE_LIMIT = 120
@@ -41,6 +43,7 @@ def project_of(feature: Feature) -> Project:
     """What the plan and the constitution say of the whole project."""
     plan = feature.plan
     principles = principles_of(feature.constitution) if feature.constitution else []
+    principles += [shortened(rule) for rule in feature.steering[: 2 * MOST]]
     context: list[str] = []
     if plan:
         context = [
@@ -53,11 +56,13 @@ def project_of(feature: Feature) -> Project:
     folder = feature.directory.relative_to(feature.root).as_posix()
     contracts = [name for name in feature.extras if name.startswith("contracts/")]
     files = sorted([*(path.name for path in feature.directory.glob("*.md")), *contracts])
-    title = (feature.spec.title if feature.spec else "") or (plan.title if plan else "") or feature.name
+    titles = [feature.spec.title if feature.spec else "", plan.title if plan else "", feature.name]
+    title = next(title for title in titles if title and not NO_TITLE.match(title))
+    introduction = shortened(feature.spec.introduction, 2 * LONGEST) if feature.spec else ""
     return Project(
         title=title,
         documents=f"{folder}/ ({', '.join(files)})",
-        summary=shortened(plan.summary, 2 * LONGEST) if plan else "",
+        summary=" ".join(filter(None, (introduction, shortened(plan.summary, 2 * LONGEST) if plan else ""))),
         context=[shortened(line) for line in context[:MOST]],
         principles=principles,
     )

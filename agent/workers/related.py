@@ -51,7 +51,9 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     if pipelines and OF_PIPELINES.search(prose_of(task)):
         # What it compiles to is shown as well, and says what it is made of.
         about, imports, near = dict.fromkeys(pipelines), [], []
-    result = [(path, whole) for path in about]
+    # What is changed has to be seen: the pipeline of "Wire x into `hourly`", where no file is named.
+    changed = changed_code(job) if role == "code" and not brief else set()
+    result = [(path, whole or bool(top_names(root / path) & changed)) for path in about]
     if role == "code" and brief:
         result += [(path, False) for path in makers(job, code)]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
@@ -80,6 +82,13 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
         context = ("README.md",) if told else ("README.md", "pyproject.toml")
         result += [(path, True) for path in files if path in context]
     return list(dict.fromkeys(result))
+
+
+def changed_code(job: Job) -> set[str]:
+    """The names in the title of a task without files: what it changes, or puts together."""
+    if job.task.files:
+        return set()
+    return {name for name in job.feature.task(job.task.id).symbols if f"`{name}" in job.task.title}
 
 
 def prose_of(task: PlannedTask) -> str:

@@ -135,7 +135,9 @@ def task_evidence(repo: Repo, head: str, feature: Feature) -> dict[str, TaskEvid
     commits = {task: sha for sha, task in task_commits(repo, head, feature.name)}
     found = {}
     for task in feature.tasks.tasks:
-        evidence = TaskEvidence(key=task.key, roles=classify(task, feature), files=list(task.files))
+        evidence = TaskEvidence(
+            key=task.key, roles=classify(task, feature), files=list(task.files), optional=task.optional
+        )
         sha = commits.get(task.key)
         if task.state == "done":
             evidence.state = "verified" if sha else "ticked"

@@ -14,6 +14,7 @@ from ...tools.pytest_run import TestRun
 from ...tools.redact import redact
 from ..errors import GateFailure
 from ..events import GateFinished, Notice
+from ..planner.checkpoints import is_checkpoint
 from ..planner.groups import tick_groups
 from ..planner.models import PlannedTask
 from ..reports.history import (
@@ -145,6 +146,8 @@ def judge_again(
 def why_all(context: GateContext, verdict: Verdict, base: str, outcomes: Mapping[str, str]) -> str:
     """Why every gate has to run again on the new base; empty when those that only read will do."""
     theirs = paths_between(context.worktree, base, context.base)
+    if is_checkpoint(context.feature.task(context.task.id)):
+        return "it speaks of all tests, whatever has come"
     ours = dict.fromkeys(context.changed, "M")
     ours.update({path: "D" for path in context.changed if not (context.worktree / path).is_file()})
     if due(context):

@@ -17,10 +17,11 @@ from typing import Any
 from ...tools.git_merge import paths_between
 from ...tools.import_reach import hard
 from ..events import AttemptFinished, Notice, TaskFinished, TaskStarted
+from ..planner.checkpoints import is_checkpoint
 from ..planner.models import PlannedTask
 from ..verifier.models import Fault, Verdict
 from ..workers.draft_worker import DraftWorker
-from ..workers.job import Feedback
+from ..workers.job import Feedback, Session
 from ..workers.same import same_failures
 from .attempts import TaskState, ask, seen_by_gates
 from .clean_record import clean_failure
@@ -28,6 +29,7 @@ from .handback import as_handed, attempts_of, give_back, mend, mended, not_agree
 from .landing import NewBase, land, put_judged
 from .lanes import await_turn
 from .limits import SAME_OTHER_WORKER, stop_for
+from .nobody import Nobody
 from .place import keep_patch
 from .session import Lane
 from .suspects import in_output
@@ -102,7 +104,7 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         # what the branch holds by now. As many attempts are left as if it had never been begun.
         base, attempt, feedback, same, mendings = run.head(), 1, None, 0, 0
         lane.put(base)
-        lane.session, lane.session_task = run.worker.open(lane.job(task, base)), task.id
+        lane.session, lane.session_task = who_works(lane, task, base), task.id
     elif run.worker.fresh_tree or (feedback and feedback.restored):
         lane.put(base)
         if same == SAME_OTHER_WORKER and not run.worker.fresh_tree:
@@ -113,6 +115,13 @@ def work(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
         "same": same,
         "mendings": mendings,
     }
+
+
+def who_works(lane: Lane, task: PlannedTask, base: str) -> Session:
+    """The conversation with the worker; of a checkpoint there is none."""
+    if is_checkpoint(lane.documents().task(task.id)):
+        return Nobody()
+    return lane.run.worker.open(lane.job(task, base))
 
 
 def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
@@ -159,6 +168,9 @@ def judge(lane: Lane, task: PlannedTask, state: TaskState) -> TaskState:
     before = (state.get("feedback") or {}).get("failures")
     same = state.get("same", 0) + 1 if same_failures(before, failures) else 0
     stop = state.get("stop") or stop_for(run, same, failures)
+    if isinstance(lane.session, Nobody):
+        # Nothing would be different the next time.
+        stop = failures[0]
     text = verdict.feedback() if verdict else "\n".join(failures)
     feedback = Feedback(
         attempt=attempt,

@@ -78,6 +78,7 @@ class World:
             task.key: TaskEvidence(
                 key=task.key,
                 roles=classify(task, feature),
+                optional=task.optional,
                 state=self.states.get(task.key, "verified"),  # type: ignore[arg-type]
                 commit=task.key.lower() * 10,
                 files=task.files,

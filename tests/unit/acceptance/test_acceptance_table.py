@@ -49,6 +49,29 @@ def test_tasks_that_are_not_done_leave_it_open(world: Any, states: dict[str, str
     assert row.verdict == verdict and "T002" in row.reason
 
 
+OPTIONAL = """# Implementation Plan
+
+- [x] 1. Create `double(price)` in shop/double.py (FR-001)
+- [x] 2. Test `double` in tests/test_double.py (FR-001)
+- [ ]* 3. Write property tests of doubling (FR-001)
+"""
+
+
+@pytest.mark.parametrize(("state", "verdict"), [("open", "met"), ("failed", "partly")])
+def test_an_optional_task_that_is_left_out_lowers_nothing(world: Any, state: str, verdict: str) -> None:
+    world.write("specs/001-prices/tasks.md", OPTIONAL)
+    world.states = {"3": state}
+    row = world.with_test(TEST, "test_twice")["FR-001"]
+    assert row.verdict == verdict, row.reason
+
+
+def test_an_optional_task_alone_meets_nothing(world: Any) -> None:
+    world.write("specs/001-prices/tasks.md", "- [ ]* 1. Test `double` in tests/test_double.py (FR-001)\n")
+    world.states = {"1": "open"}
+    row = world.table({})["FR-001"]
+    assert (row.verdict, row.reason) == ("open", "task 1 optional and left out")
+
+
 def test_a_verified_task_alone_shows_no_code(world: Any) -> None:
     row = world.table({})["FR-001"]
     assert row.verdict == "partly" and "name FR-001 in a test" in row.reason

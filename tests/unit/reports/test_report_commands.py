@@ -61,6 +61,14 @@ def test_status_of_a_feature_that_was_never_run(root):
     assert shown(status_command, root) == "001-late-orders  2 tasks open, 1 done, 1 deferred\n"
 
 
+def test_status_counts_a_group_by_its_sub_tasks(root):
+    folder = root / ".kiro" / "specs" / "prices"
+    folder.mkdir(parents=True)
+    lines = ["- [ ] 1. Prices", "- [x] 1.1 Create shop/a.py", "- [ ] 1.2 Create shop/b.py"]
+    (folder / "tasks.md").write_text("\n".join(lines) + "\n")
+    assert "prices           1 task open, 1 done\n" in shown(status_command, root)
+
+
 def test_status_names_what_is_verified_on_the_branch_and_not_merged(root, mixed):
     text = shown(status_command, root)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from kfpilot.agent import events as ev
 from kfpilot.agent.errors import UserError
+from kfpilot.agent.planner.models import Skipped
 from kfpilot.agent.reports.summarise import build_report, summarise
 from kfpilot.agent.verifier.models import TestFirst
 
@@ -30,6 +31,13 @@ def test_a_whole_run_is_ready_and_says_what_was_not_seen(whole):
     assert "The plan carries 1 warning about the documents" in report.readiness.text
     assert "1 task of tasks.md was not part of this run" in report.readiness.text
     assert [(left.id, left.why) for left in report.left_out] == [("T009", "deferred")]
+
+
+def test_a_group_is_not_left_out_of_a_run_that_works_its_sub_tasks(recorder, make):
+    recorder.start()
+    left = [Skipped(id="1", why="a group, ticked with the last of 1.1"), Skipped(id="1.2", why="optional")]
+    recorder.plan([make["planned"]("1.1")], skipped=left)
+    assert [(item.id, item.why) for item in summarise(recorder.path).left_out] == [("1.2", "optional")]
 
 
 def test_usage_is_summed_per_task_and_in_all(whole):
