@@ -101,7 +101,7 @@ def test_a_component_that_puts_a_link_where_its_log_was(machine: Machine, tmp_pa
 
 
 def test_the_tests_of_mutants(machine: Machine) -> None:
-    (machine.worktree / "code.py").write_text("X = 1\n")
+    (machine.worktree / "thing.py").write_text("X = 1\n")
     body = evil(machine, "    ").replace(str(machine.worktree), "/tmp")
     (machine.worktree / "test_it.py").write_text(
         f"def test_it():\n{body}\n    assert Path('/tmp/told').read_text() == 'ran []'\n"
