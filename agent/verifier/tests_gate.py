@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...tools.pytest_run import TestCase, TestRun, regressions
 from ..planner.paths import role_of_path
+from .adapted import adapted_later
 from .collected import holds_tests
 from .context import GateContext
 from .models import GateResult, TestFirst
@@ -28,14 +29,17 @@ def gate_tests(ctx: GateContext) -> GateResult:
     warnings: list[str] = []
     if not failures:
         failures += [f"imported from elsewhere, not from the files under work: {name}" for name in run.foreign]
-        if ctx.bench.baseline is not None:
-            failures += [f"passed before and does not now: {line}" for line in regressions(ctx.bench.baseline, run)]
-        wrong, first = new_failures(ctx, run)
+        before, first, warnings = adapted_later(ctx, run)
+        if before is not None:
+            failures += [f"passed before and does not now: {line}" for line in regressions(before, run)]
+        wrong, own = new_failures(ctx, run)
         failures += wrong
+        first += own
         late = overdue(ctx, run)
         if not late:
-            done, warnings = greened(ctx)
+            done, doubts = greened(ctx)
             first += done
+            warnings += doubts
         failures += late
         warnings += no_passes(ctx, run)
     counts = dict(run.counts)
