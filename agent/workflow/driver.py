@@ -225,6 +225,7 @@ def drive(
                 run.emit(notice)
             if copied:
                 commit_documents(run, copied)
+            tell_uncommitted(run, copied)
             if saved is None:
                 run.plan = refined(run, code_before_tests(run, plan) if worker.fresh_tree else plan)
                 write_clean(place.record / "plan.json", run.plan)
@@ -349,7 +350,11 @@ def commit_documents(run: Run, paths: list[str]) -> None:
     )
     git.update_branch(run.repo, place.branch, sha, git.branch_head(run.repo, place.branch))
     run.emit(Notice(code="documents-committed", message=f"uncommitted documents go along: {', '.join(paths)}"))
-    left = [path for path in git.is_dirty(run.repo) if path not in paths and not path.startswith(".kfpilot/")]
+
+
+def tell_uncommitted(run: Run, documents: list[str]) -> None:
+    """What lies changed in the checkout and is not part of the run, so that nobody takes it for judged."""
+    left = [path for path in git.is_dirty(run.repo) if path not in documents and not path.startswith(".kfpilot/")]
     if left:
         shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
         run.emit(
