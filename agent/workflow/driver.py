@@ -32,7 +32,7 @@ from ..settings import Settings
 from ..verifier.bench import Bench
 from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
-from ..workers.project import tree_of
+from ..workers.project import shortened, tree_of
 from ..workers.tool_worker import ToolWorker
 from .books import guard_of, open_ledger
 from .checkout import find_feature, open_checkout, peculiarities, require_quiet
@@ -124,7 +124,7 @@ def place_for(repo: Repo, feature: Feature, settings: Settings, request: Request
         # git says only "unable to write file".
         full = f" (only {free} MB are free there)" if free < NEARLY_FULL else ""
         raise UserError(
-            f"the run's worktree cannot be made{full}: {error}",
+            f"the run's worktree cannot be made{full}: {shortened(str(error), 300)}",
             where=settings.cache_dir,
             mend="Nothing was changed. Mend that, or put worktrees elsewhere: KFPILOT_CACHE_DIR=FOLDER.",
         ) from None
