@@ -243,11 +243,13 @@ def add_packages(repo: Repo, delivery: Delivery, settings: Settings) -> dict[str
     before = {item.ir_name: item for _, item in pipelines(old)}
     texts: dict[str, str] = {}
     for module in new.values():
-        was = old.get(module.path)
-        if module.path not in changed and was is not None and not was.ok:
+        if module.ok:
+            continue
+        earlier = old.get(module.path)
+        if module.path not in changed and earlier is not None and not earlier.ok:
             # A module that is left over, of KFP v1 for instance: no package came from it before either.
             delivery.issues.append(one_line(f"{module.path} did not compile before either, and is as it was", 400))
-        elif not module.ok:
+        else:
             delivery.problems += [one_line(failure, 400) for failure in module.failures()]
     for path, item in pipelines(new):
         was = before.get(item.ir_name)
