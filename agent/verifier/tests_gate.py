@@ -43,7 +43,8 @@ def gate_tests(ctx: GateContext) -> GateResult:
         failures += late
         warnings += no_passes(ctx, run)
     counts = dict(run.counts)
-    waiting = f", {len(ctx.found_red)} files wait for their code" if ctx.found_red else ""
+    red = len(ctx.found_red)
+    waiting = f", {red} {'file waits' if red == 1 else 'files wait'} for a later task" if red else ""
     good = f"{counts.get('passed', 0)} passed, {counts.get('skipped', 0)} skipped{waiting}"
     return result(
         "tests",

@@ -77,12 +77,12 @@ def test_a_test_that_a_later_task_adapts_waits_for_it(scene: MakeScene) -> None:
     accepted(verdict)
     assert verdict.red == {"tests/test_price.py": ["T002"]}
     assert next(gate for gate in verdict.gates if gate.gate == "tests").warnings == [
-        "tests/test_price.py: test_single passed before and fails until T002 adapts it"
+        "tests/test_price.py: test_single, test_single_again passed before and fails until T002 adapts it"
     ]
     here.commit()
     here.bench.baseline = here.bench.latest
     refused(here.judge({}, "tests", key="T002", red=verdict.red), "tests", "waits for this task")
-    text = (here.worktree / "tests/test_price.py").read_text().replace("== 2", "== 4")
+    text = (here.worktree / "tests/test_price.py").read_text().replace("== 2", "== 4").replace("== 3", "== 6")
     accepted(here.judge({"tests/test_price.py": text}, "tests", key="T002", red=verdict.red))
 
 
