@@ -28,7 +28,7 @@ from .errors import ToolFailure
 from .mutants import Mutant
 from .processes import clean_env
 from .pytest_settings import find_settings, words
-from .python_project import SKIPPED_FOLDERS, own_names
+from .python_project import SKIPPED_FOLDERS, find_projects, own_names, project_of
 from .sandbox import Sandbox, start
 from .sandbox_child import Territory
 from .tested import imported_names
@@ -133,7 +133,10 @@ class MutationRunner:
         solid, loose = own_names(copy, roots)
         own = {*solid, *loose}
         names = [name for name in imported_names(sources) if name.partition(".")[0] not in own]
-        options = [*arguments(copy), *extra]
+        # pytest is started where the developers of these tests start it.
+        homes = {project_of(find_projects(copy), test) for test in tests}
+        project = homes.pop() if len(homes) == 1 else ""
+        options = [*arguments(copy / project), *extra]
         if not any(name.partition(".")[0] == "hypothesis" for name in names):
             options += ["-p", "no:hypothesispytest"]  # its summary alone costs half a second in each run
         try:
@@ -141,7 +144,8 @@ class MutationRunner:
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        return Session(self, root, scratch, copy, roots, [*options, *tests])
+        mine = [test.removeprefix(f"{project}/") for test in tests]
+        return Session(self, root, scratch, copy, roots, [*options, *mine], copy / project)
 
     def load(self, names: Iterable[str], unwanted: list[str] | None) -> None:
         """Have the child import what each run would import.
@@ -268,6 +272,7 @@ class Session:
         root: Path,
         source_roots: list[Path],
         arguments: list[str],
+        start: Path,
     ) -> None:
         self.runner = runner
         self.origin = origin
@@ -275,6 +280,7 @@ class Session:
         self.root = root
         self.source_roots = source_roots
         self.arguments = arguments
+        self.start = start
 
     def __enter__(self) -> Session:
         return self
@@ -294,6 +300,7 @@ class Session:
         traced = {str(self.root / name): name for name in trace}
         request = {
             "root": str(self.root),
+            "start": str(self.start),
             "source_roots": [str(path) for path in self.source_roots],
             "arguments": self.arguments,
             "seconds": seconds,
@@ -340,9 +347,9 @@ def arguments(root: Path) -> list[str]:
     kept: list[str] = []
     while parts:
         part = parts.pop(0)
-        if part.startswith(("--import-mode", "--strict", "--asyncio-mode")):
+        if part.startswith(("--import-mode", "--strict", "--asyncio-mode", "-m=", "-k=")):
             kept.append(part)
-        elif part == "-p" and parts:
+        elif part in ("-p", "-m", "-k") and parts:  # what is not run elsewhere (slow, needs a cluster) is not here
             kept += [part, parts.pop(0)]
     options = " ".join(word if " " not in word else f"'{word}'" for word in kept)
     # What pytest-cov, xdist and the like were told in the settings costs time and shows nothing here, nor do summaries:

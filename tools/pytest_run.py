@@ -56,6 +56,7 @@ def run_pytest(
     extra: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     sandbox: Sandbox | None = None,
+    project: str = "",
 ) -> TestRun:
     """Run pytest on a checkout and report every test.
 
@@ -72,19 +73,22 @@ def run_pytest(
         extra: More arguments for pytest.
         env: Variables on top of the clean environment.
         sandbox: The means and limits of the sandbox it runs in.
+        project: The folder below the root that pytest is started in; targets are relative to it, what is reported is
+            relative to the root.
 
     Raises:
         ToolFailure: The interpreter cannot be started or the root does not exist.
     """
     root = root.absolute()
-    roots = [path.absolute() for path in source_roots] if source_roots is not None else find_source_roots(root)
+    where = root / project
+    roots = [path.absolute() for path in source_roots] if source_roots is not None else find_source_roots(where)
     with scratch_folder("pytest") as scratch:
         folder = Path(os.path.realpath(scratch))
         source = Path(__file__).parent / "checks" / "pytest_plugin.py"
         (folder / f"{PLUGIN}.py").write_bytes(source.read_bytes())
-        solid, loose = own_names(root, roots)
+        solid, loose = own_names(where, roots)
         target = str(folder / "coverage.json") if coverage else ""
-        settings = {"root": str(root), "solid": solid, "loose": loose, "coverage": target}
+        settings = {"root": str(root), "measured": str(where), "solid": solid, "loose": loose, "coverage": target}
         extra_env = dict(env or {})
         path = [*map(str, roots), str(folder), extra_env.get("PYTHONPATH", "")]
         extra_env |= {
@@ -93,20 +97,20 @@ def run_pytest(
             "KFPILOT_PYTEST_SETTINGS": json.dumps(settings),
             "COVERAGE_FILE": str(folder / "coverage"),
         }
-        command = [str(python), "-m", "pytest", *_arguments(root, targets, folder), *extra, *targets]
+        command = [str(python), "-m", "pytest", *_arguments(where, targets, folder), *extra, *targets]
         done = processes.run(
             command,
-            cwd=root,
+            cwd=where,
             env=processes.clean_env(extra_env),
             timeout=timeout,
             reach=Reach(python=python, write=[root, folder]),
             sandbox=sandbox,
         )
-        events = _events(folder / "events.jsonl")
+        events = [_placed(event, project) for event in _events(folder / "events.jsonl")]
         run = _evaluate(done, events, root, timeout)
         run.output = run.output.replace(f"{folder}{os.sep}", "")
         if coverage:
-            _add_coverage(run, folder / "coverage.json", root, whole=any(e["event"] == "whole" for e in events))
+            _add_coverage(run, folder / "coverage.json", root, where, whole=any(e["event"] == "whole" for e in events))
     return run
 
 
@@ -191,6 +195,17 @@ def _events(path: Path) -> list[dict[str, Any]]:
         except ValueError:  # the last line of a killed run
             continue
     return found
+
+
+def _placed(event: dict[str, Any], project: str) -> dict[str, Any]:
+    """An event whose tests are named from the root of the repository, not of a project in it."""
+    if not project:
+        return event
+    if event.get("nodeid"):
+        event["nodeid"] = f"{project}/{event['nodeid']}"
+    if "nodeids" in event:
+        event["nodeids"] = [f"{project}/{nodeid}" for nodeid in event["nodeids"]]
+    return event
 
 
 def _evaluate(done: processes.Completed, events: list[dict[str, Any]], root: Path, timeout: float) -> TestRun:
@@ -284,7 +299,7 @@ def _add_phase(cases: dict[str, TestCase], event: dict[str, Any]) -> None:
         case.outcome, case.message = outcome, (where + event["message"])[:1500]
 
 
-def _add_coverage(run: TestRun, path: Path, root: Path, *, whole: bool) -> None:
+def _add_coverage(run: TestRun, path: Path, root: Path, where: Path, *, whole: bool) -> None:
     """Read coverage.py's JSON; when we chose what is measured, tests and set-up scripts do not count."""
     try:
         measured = json.loads(text_of(path))["files"]
@@ -292,7 +307,7 @@ def _add_coverage(run: TestRun, path: Path, root: Path, *, whole: bool) -> None:
         return
     statements = covered = 0
     for name, data in measured.items():
-        file = Path(os.path.relpath(root / name, root)).as_posix()
+        file = Path(os.path.relpath(where / name, root)).as_posix()
         last = file.rpartition("/")[2]
         is_test = last.startswith("test_") or last.endswith("_test.py") or last in ("conftest.py", "setup.py")
         if file.startswith("../") or (whole and (is_test or "tests" in file.split("/")[:-1])):

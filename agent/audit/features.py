@@ -84,11 +84,13 @@ def choose(tree: Tree, scope: str, hints: list[str], *, archived: bool = False) 
     every = list_documents(tree, scope, archived=archived)
     if not hints:
         if not every:
+            above = len(list_documents(tree, "", archived=archived)) if scope else 0
+            here = f"The repository has {above} above this folder: kfpilot audit {tree.root}\n  " if above else ""
             raise UserError(
                 "No feature was found.",
                 where=tree.root / scope,
-                mend="kfpilot looks for specs/<feature>/tasks.md, .specify/specs/, .kiro/specs/ and openspec/changes/, "
-                "at any depth. Name the folder of a feature that lies elsewhere.",
+                mend=f"{here}kfpilot looks for specs/<feature>/tasks.md, .specify/specs/, .kiro/specs/ and "
+                "openspec/changes/, at any depth. Name the folder of a feature that lies elsewhere.",
             )
         return every
     return list(dict.fromkeys(_one(tree, scope, hint, every) for hint in hints))

@@ -149,7 +149,8 @@ class Runner:
             unsure = [case for case in bad if not self._at_fault(case.message, project, own=own)]
             shown = _line(next((case for case in bad if case not in unsure), bad[0]))
             more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-            return Seen(outcome="unclear" if len(unsure) == len(bad) else "failed", message=shown + more)
+            home = project if bad[0].file != path else ""
+            return Seen(outcome="unclear" if len(unsure) == len(bad) else "failed", message=f"{home}{shown}{more}")
         if any(case.outcome == "passed" for case in cases):
             return Seen(outcome="passed", message=_passed(cases))
         if cases:

@@ -84,6 +84,12 @@ INFRA: tuple[str, ...] = (
             "docker",
         )
     ),
+    # In a monorepo each project may have such a folder, also one that is called `pipelines`.
+    *(
+        f"**/{folder}/**/*.{end}"
+        for folder in ("k8s", "kubernetes", "kustomize", "helm", "charts", "manifests", "terraform")
+        for end in ("yaml", "yml")
+    ),
     "Dockerfile*",
     "*.dockerfile",
     ".dockerignore",

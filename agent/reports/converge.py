@@ -165,9 +165,13 @@ def numbering(feature: Feature, many: int) -> tuple[str, list[str]]:
     top = int(max(numbers, default=float(len(tasks.phases)))) + 1
     ids = [task.id for task in tasks.tasks if task.id]
     if feature.dialect == "spec-kit":
-        width = max((len(name.partition("T")[2]) for name in ids if re.fullmatch(r"T\d+", name)), default=3)
-        last = last_number(name for name in ids if sort_key(name)[0] == "T")
-        return f"## Phase {top}: Convergence", [f"T{last + 1 + i:0{width}}" for i in range(many)]
+        forms = [match for name in ids if (match := re.fullmatch(r"([A-Za-z][\w-]*?)(\d+)", name))]
+        prefixes = [match[1] for match in forms]
+        # A repository may number by its tickets: CHURN-301.
+        prefix = "T" if "T" in prefixes or not prefixes else max(dict.fromkeys(prefixes), key=prefixes.count)
+        width = max((len(match[2]) for match in forms if match[1] == prefix), default=3)
+        last = last_number([match[0] for match in forms if match[1] == prefix])
+        return f"## Phase {top}: Convergence", [f"{prefix}{last + 1 + i:0{width}}" for i in range(many)]
     last = last_number(ids)
     if feature.dialect == "kiro":
         return "", [f"{last + 1 + i}." for i in range(many)]

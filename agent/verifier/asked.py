@@ -36,6 +36,38 @@ def asked_parameters(title: str) -> list[str]:
     return [name for name in dict.fromkeys(found) if name.isidentifier()]
 
 
+PIECE = r"(?:`[^`]*`|[^`.;])"
+"""What stands between two words of one sentence; the dot of `low: float = 0.2` ends none."""
+CALLED = r"(?:the\s+)?(?:(?:component|pipeline|function|method)s?\s+)?`(?P<function>[A-Za-z_]\w*)(?:\([^`]*\))?`"
+ADDED = (
+    re.compile(rf"^\W*(?:add|introduce)\b(?P<what>{PIECE}*?)\sto\s+{CALLED}", re.I),
+    re.compile(rf"^\W*(?:give|extend)\s+{CALLED}\s+(?P<what>{PIECE}*)", re.I),
+)
+WITH_TYPE = r"`[A-Za-z_]\w*(?:\s*[:=][^`]*)?`"
+PARAMETERS = re.compile(
+    rf"\b(?:parameters?|arguments?)\s+(?P<after>{WITH_TYPE}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+){WITH_TYPE})*)"
+    rf"|(?P<before>{WITH_TYPE})\s+(?:parameter|argument)\b",
+    re.I,
+)
+
+
+def added_parameters(title: str) -> tuple[str, list[str]]:
+    """The parameters that a task adds to a function it names.
+
+    Args:
+        title: The task's text, such as "Add parameter `low: float = 0.2` and the step `keep` to `daily` in …".
+
+    Returns:
+        The function and the names, here `daily` and `low`; an empty name where the task adds none.
+    """
+    found = next((match for pattern in ADDED if (match := pattern.search(title))), None)
+    if found is None:
+        return "", []
+    groups = [match["after"] or match["before"] for match in PARAMETERS.finditer(found["what"])]
+    names = [name for group in groups for name in re.findall(r"`([A-Za-z_]\w*)", group)]
+    return (found["function"], list(dict.fromkeys(names))) if names else ("", [])
+
+
 SIGNATURE = re.compile(r"^\W*(?:create|implement|write|define|build|add)\b[^`]*`(?P<name>[A-Za-z_]\w*)\(", re.I)
 
 

@@ -10,7 +10,9 @@ from ...tools.component_envs import folder_of
 from ...tools.kfp_check import KfpChecker, KfpModule
 from ...tools.kfp_local import LocalRun, LocalRunner
 from ...tools.mutation_run import MutationRunner
-from ...tools.pytest_run import TestRun, find_python, find_source_roots, run_pytest
+from ...tools.pytest_projects import run_suites
+from ...tools.pytest_run import TestRun
+from ...tools.python_project import find_python, find_source_roots, own_python
 from ...tools.sandbox import Sandbox
 from ..errors import ToolFailure, UserError
 from ..settings import Settings
@@ -46,6 +48,7 @@ class Bench:
     """
 
     def __init__(self, root: Path, settings: Settings, worktree: Path | None = None) -> None:
+        self.root = root
         self.settings = settings
         self.sandbox = settings.open_sandbox()
         self.python = python_of(root, settings, self.sandbox)
@@ -57,6 +60,7 @@ class Bench:
         self.local_done: dict[str, LocalRun] = {}
         self.before: dict[tuple[str, str], str | None] = {}
         self._local: LocalRunner | None = None
+        self._pythons: dict[str, Path] = {"": self.python}
 
     def _checker(self, worktree: Path | None) -> KfpChecker:
         return KfpChecker(
@@ -85,17 +89,24 @@ class Bench:
         return find_source_roots(worktree)
 
     def run_tests(self, worktree: Path, targets: list[str] | None = None, *, coverage: bool = False) -> TestRun:
-        """pytest in the project's interpreter, on the worktree's files."""
-        return run_pytest(
-            self.python,
+        """pytest in the project's interpreter, on the worktree's files; of several projects, each in its own."""
+        return run_suites(
+            self.python_in,
             worktree,
             targets or [],
-            source_roots=self.source_roots(worktree),
+            source_roots=self.source_roots(worktree) if self.settings.source_roots else None,
             timeout=self.settings.gate_timeout,
             coverage=coverage,
             extra=self.settings.test_command,
             sandbox=self.sandbox,
         )
+
+    def python_in(self, project: str) -> Path:
+        """The interpreter of a project below the repository's root: that of its own environment, if it has one."""
+        if project not in self._pythons:
+            own = None if self.settings.python else own_python(self.root / project, self.sandbox)
+            self._pythons[project] = own or self.python
+        return self._pythons[project]
 
     def local_runner(self) -> LocalRunner:
         """Runs compiled pipelines on this machine."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...tools import search
 from ...tools.kfp_check import KfpModule
 from ..planner.paths import role_of_path
-from .compiled import compiled
+from .compiled import compiled, compiled_base
 from .context import GateContext
 from .kept import lost_settings
 from .lint_judge import lint_changes
@@ -25,7 +25,9 @@ def gate_kfp(ctx: GateContext) -> GateResult:
         return result("kfp", [], "no module touched")
     paths = touched + dependants(ctx, touched)
     modules = compiled(ctx, paths)
-    failures = [failure for module in modules for failure in module_failures(module, module.path in touched)]
+    failures = [failure for module in modules[: len(touched)] for failure in module_failures(module, True)]
+    lost, notes = broken_users(ctx, modules[len(touched) :])
+    failures += lost
     wrong, doubts = lint_changes(ctx, [module for module in modules if module.path in touched])
     failures += wrong
     if not failures:
@@ -37,7 +39,7 @@ def gate_kfp(ctx: GateContext) -> GateResult:
     good = f"{components}, {pipelines} compile and validate"
     unseen = sorted({f"{item.name}: the container image is not run" for item in objects if item.kind == "container"})
     counts = {"modules": len(modules), **kinds}
-    return result("kfp", failures, good, counts=counts, not_verified=unseen, warnings=doubts)
+    return result("kfp", failures, good, counts=counts, not_verified=unseen, warnings=[*notes, *doubts])
 
 
 def touched_modules(ctx: GateContext) -> list[str]:
@@ -56,6 +58,30 @@ def dependants(ctx: GateContext, touched: list[str]) -> list[str]:
     pattern = rf"^\s*(from|import)\b.*\b({'|'.join(map(re.escape, stems))})\b"
     hits = {match.path for match in search.grep(ctx.worktree, pattern, glob="*.py", limit=200)}
     return sorted(path for path in hits - set(touched) if role_of_path(path) == "code")[:MAX_DEPENDANTS]
+
+
+def broken_users(ctx: GateContext, users: list[KfpModule]) -> tuple[list[str], list[str]]:
+    """What no longer works in modules that use what was changed, and what did not work before either.
+
+    A module that was broken before, such as one that is left over from KFP v1, says nothing about the task.
+    """
+    found = {module.path: wrong for module in users if (wrong := module_failures(module, False))}
+    base = compiled_base(ctx, found) if found else {}
+    failures: list[str] = []
+    notes: list[str] = []
+    for path, said in found.items():
+        before = base.get(path)
+        if before is not None and before.error:
+            notes.append(f"{path}: uses what was changed, and could not be imported before either")
+            continue
+        known = {item.name for item in before.objects if not item.ok} if before else set()
+        module = next(module for module in users if module.path == path)
+        whole = bool(module.error or module.foreign)
+        names = [item.name for item in module.objects if not item.ok]
+        new = said if whole else [text for text, name in zip(said, names, strict=True) if name not in known]
+        failures += new
+        notes += [f"{path}: {name} did not compile before either" for name in names if name in known and not whole]
+    return failures, notes
 
 
 def module_failures(module: KfpModule, touched: bool) -> list[str]:

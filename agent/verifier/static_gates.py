@@ -17,7 +17,7 @@ from ..documents.models import Task
 from ..planner.checkpoints import is_checkpoint
 from ..planner.paths import own_files, writable_for
 from ..planner.written import left_alone, surely_written, written_files
-from .asked import asked_parameters, asked_signature, functions_of, parameters_of
+from .asked import added_parameters, asked_parameters, asked_signature, functions_of, parameters_of
 from .asked_settings import asked_settings, has_setting
 from .asked_values import asked_values, uses, without_docstrings
 from .collected import only_serves
@@ -193,6 +193,8 @@ def missing_parameters(ctx: GateContext) -> list[str]:
     sources = [ctx.read(path) for path in ctx.of("*.py")]
     have = parameters_of(sources)
     function, wanted = asked_signature(ctx.task.title)
+    if not function:
+        function, wanted = added_parameters(ctx.task.title)
     defined = functions_of(sources).get(function)
     if defined is not None:
         missing = [name for name in wanted if name not in defined]

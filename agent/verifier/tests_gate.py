@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...tools.pytest_run import TestCase, TestRun, regressions
 from ..planner.checkpoints import is_checkpoint
 from ..planner.paths import role_of_path
+from .adapted import adapted_later
 from .collected import holds_tests
 from .context import GateContext
 from .models import GateResult, TestFirst
@@ -29,19 +30,23 @@ def gate_tests(ctx: GateContext) -> GateResult:
     warnings: list[str] = []
     if not failures:
         failures += [f"imported from elsewhere, not from the files under work: {name}" for name in run.foreign]
-        if ctx.bench.baseline is not None:
-            failures += [f"passed before and does not now: {line}" for line in regressions(ctx.bench.baseline, run)]
-        wrong, first = new_failures(ctx, run)
+        before, first, warnings = adapted_later(ctx, run)
+        if before is not None:
+            failures += [f"passed before and does not now: {line}" for line in regressions(before, run)]
+        wrong, own = new_failures(ctx, run)
         failures += wrong
+        first += own
         late = overdue(ctx, run)
         if not late:
-            done, warnings = greened(ctx)
+            done, doubts = greened(ctx)
             first += done
+            warnings += doubts
         failures += late
         warnings += no_passes(ctx, run)
         failures += [line for line in not_all_pass(ctx, run) if line not in failures]
     counts = dict(run.counts)
-    waiting = f", {len(ctx.found_red)} files wait for their code" if ctx.found_red else ""
+    red = len(ctx.found_red)
+    waiting = f", {red} {'file waits' if red == 1 else 'files wait'} for a later task" if red else ""
     good = f"{counts.get('passed', 0)} passed, {counts.get('skipped', 0)} skipped{waiting}"
     return result(
         "tests",

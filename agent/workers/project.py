@@ -76,6 +76,10 @@ def says_something(text: str) -> bool:
     return not (text.lstrip("*_ ").upper().startswith("GATE") or ANSWER.search(text) or UNANSWERED.search(text))
 
 
+FOOTER = re.compile(r"^\W*version\W+\d[^|]*\|", re.I)
+"""spec-kit's last line: when the constitution was ratified."""
+
+
 def principles_of(path: Path) -> list[str]:
     """The principles of a constitution: each heading of the third level with its first paragraph."""
     found: list[str] = []
@@ -87,6 +91,8 @@ def principles_of(path: Path) -> list[str]:
                 found.append(shortened(f"{heading}: {text}"))
             title = re.match(r"###\s+(?:[IVXLC]+\.|\d+\.)?\s*(.+)", line)
             heading, words = (title.group(1).strip() if title else ""), []
+        elif FOOTER.match(line):
+            continue
         elif heading and line.strip() and not line.startswith("<!--"):
             words.append(line.strip())
     return found[:MOST]

@@ -32,7 +32,7 @@ from ..settings import Settings
 from ..verifier.bench import Bench
 from ..workers.draft_worker import DraftWorker
 from ..workers.job import Worker
-from ..workers.project import tree_of
+from ..workers.project import shortened, tree_of
 from ..workers.tool_worker import ToolWorker
 from .books import guard_of, open_ledger
 from .checkout import find_feature, open_checkout, peculiarities, require_quiet
@@ -124,7 +124,7 @@ def place_for(repo: Repo, feature: Feature, settings: Settings, request: Request
         # git says only "unable to write file".
         full = f" (only {free} MB are free there)" if free < NEARLY_FULL else ""
         raise UserError(
-            f"the run's worktree cannot be made{full}: {error}",
+            f"the run's worktree cannot be made{full}: {shortened(str(error), 300)}",
             where=settings.cache_dir,
             mend="Nothing was changed. Mend that, or put worktrees elsewhere: KFPILOT_CACHE_DIR=FOLDER.",
         ) from None
@@ -225,6 +225,7 @@ def drive(
                 run.emit(notice)
             if copied:
                 commit_documents(run, copied)
+            tell_uncommitted(run, copied)
             if saved is None:
                 run.plan = refined(run, code_before_tests(run, plan) if worker.fresh_tree else plan)
                 write_clean(place.record / "plan.json", run.plan)
@@ -349,7 +350,11 @@ def commit_documents(run: Run, paths: list[str]) -> None:
     )
     git.update_branch(run.repo, place.branch, sha, git.branch_head(run.repo, place.branch))
     run.emit(Notice(code="documents-committed", message=f"uncommitted documents go along: {', '.join(paths)}"))
-    left = [path for path in git.is_dirty(run.repo) if path not in paths and not path.startswith(".kfpilot/")]
+
+
+def tell_uncommitted(run: Run, documents: list[str]) -> None:
+    """What lies changed in the checkout and is not part of the run, so that nobody takes it for judged."""
+    left = [path for path in git.is_dirty(run.repo) if path not in documents and not path.startswith(".kfpilot/")]
     if left:
         shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
         run.emit(

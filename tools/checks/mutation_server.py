@@ -132,7 +132,7 @@ def child(request: dict[str, Any], answers: int) -> None:
     signal.alarm(limit)
     sys.path[:0] = request["source_roots"]
     sys.argv = ["pytest"]
-    os.chdir(request["root"])
+    os.chdir(request["start"])
     os.environ["PYTHONPATH"] = os.pathsep.join(request["source_roots"])
     import pytest
 

@@ -143,7 +143,7 @@ def _set_coverage(options: Any) -> None:
         if measured.get_option("run:source"):
             chosen = [True]
         else:
-            chosen = [ROOT]
+            chosen = [SETTINGS.get("measured", ROOT)]
             recorder.write("whole")
     options.cov_source, options.cov_report = chosen, {"json": target}
     options.cov_fail_under, options.no_cov_on_fail, options.no_cov = 0, False, False

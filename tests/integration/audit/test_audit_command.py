@@ -54,6 +54,7 @@ def test_json_and_sarif_name_line_and_rule(
         (["--feature", "00"], "may mean several"),
         (["nowhere"], "does not exist"),
         (["src"], "No feature was found"),
+        (["src"], "The repository has 2 above this folder: kfpilot audit /"),
         (["src/app.py"], "no tasks file"),
         (["--json", "--sarif", "-"], "standard output"),
     ],

@@ -78,12 +78,15 @@ def test_the_tests_of_a_project_inside_run_from_its_folder(
             "services/pay/pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['.']\n",
             "services/pay/pay/__init__.py": "RATE = 3\n",
             "services/pay/tests/test_rate.py": "from pay import RATE\n\n\ndef test_rate():\n    assert RATE == 3\n",
-            "services/pay/specs/001-pay/tasks.md": "- [x] T001 Write tests in tests/test_rate.py\n",
+            "services/pay/tests/test_bad.py": "def test_bad():\n    assert 1 == 2\n",
+            "services/pay/specs/001-pay/tasks.md": "- [x] T001 Write tests in tests/test_rate.py\n"
+            "- [x] T002 Write tests in services/pay/tests/test_bad.py\n",
         },
     )
     ran = kfpilot(root / "services/pay", "--json")
-    assert ran.ticks() == {"T001": "verified"}
+    assert ran.ticks() == {"T001": "verified", "T002": "contradicted"}
     assert "1 test passed" in ran.out
+    assert '"services/pay/tests/test_bad.py::test_bad fails' in ran.out
 
 
 def test_a_pipeline_whose_parts_are_still_open_is_not_contradicted(

@@ -106,6 +106,18 @@ def test_what_is_not_verified_is_not_delivered_and_the_exit_code_says_so(
     assert not (runs.root / OUT / "packages").exists()
 
 
+def test_a_module_that_never_compiled_does_not_stand_in_the_way(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs.root / "shop/old.py").write_text("from kfp.components import func_to_container_op\n")
+    runs.git("add", "--all")
+    runs.git("commit", "--quiet", "--message", "Left over")
+    runs.run([("shop/daily.py", CHANGED)], [("docs/prices.md", PAGE)])
+    done = Delivered(runs.root, capsys)
+    assert done.code == 0, done.out + done.err
+    assert "not compiled" not in done.out
+    notes = (runs.root / OUT / "release-notes.md").read_text()
+    assert "shop/old.py did not compile before either, and is as it was" in notes
+
+
 def test_a_commit_that_no_gate_has_seen_makes_it_not_ready(runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
     runs.run([("shop/daily.py", CHANGED)], [("docs/prices.md", PAGE)])
     runs.git("checkout", "--quiet", runs.branch)

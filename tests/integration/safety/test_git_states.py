@@ -41,6 +41,8 @@ def test_a_dirty_checkout(scripted_runs: MakeRuns) -> None:
     works(runs)
     assert "staged.txt" not in runs.files() and "untracked.txt" not in runs.files()
     assert "changed" not in runs.git("show", f"{runs.branch}:shop/price.py")
+    told = runs.notices()["uncommitted"]
+    assert told == "uncommitted changes are not part of the run: shop/price.py, staged.txt, untracked.txt"
 
 
 def test_untracked_files_in_the_way_of_landing(scripted_runs: MakeRuns) -> None:

@@ -44,6 +44,16 @@ def test_a_pipeline_that_a_change_breaks_is_found(scene: MakeScene) -> None:
     refused(here.judge({"shop/load.py": text}, "kfp"), "kfp", "shop/daily.py", "can no longer be imported", "count")
 
 
+def test_a_module_that_was_broken_before_is_told_and_fails_nothing(scene: MakeScene) -> None:
+    old = "from kfp.components import func_to_container_op as op\nfrom shop.load import load\n\nload = op(load)\n"
+    here = scene("- [ ] T001 Add a docstring to `load` in shop/load.py", {"shop/old.py": old})
+    text = (here.worktree / "shop/load.py").read_text()
+    verdict = here.judge({"shop/load.py": text.replace("    return", '    """All of them."""\n    return')}, "kfp")
+    accepted(verdict)
+    warnings = next(gate for gate in verdict.gates if gate.gate == "kfp").warnings
+    assert warnings == ["shop/old.py: uses what was changed, and could not be imported before either"]
+
+
 # --- tests
 
 
@@ -52,6 +62,43 @@ def test_a_regression_is_refused(scene: MakeScene) -> None:
     here.bench.baseline = here.bench.run_tests(here.worktree)
     verdict = here.judge({"shop/price.py": "def single(price):\n    return 2 * price\n"}, "tests")
     refused(verdict, "tests", "passed before", "tests/test_price.py::test_single", "assert 4 == 2")
+
+
+ADAPTED = """- [ ] T001 Change `single` in shop/price.py to twice the price
+- [ ] T002 Adapt tests/test_price.py to it (depends on T001)
+"""
+TWICE = {"shop/price.py": "def single(price):\n    return 2 * price\n"}
+
+
+def test_a_test_that_a_later_task_adapts_waits_for_it(scene: MakeScene) -> None:
+    here = scene(ADAPTED)
+    here.bench.baseline = here.bench.run_tests(here.worktree)
+    verdict = here.judge(TWICE, "tests")
+    accepted(verdict)
+    assert verdict.red == {"tests/test_price.py": ["T002"]}
+    assert next(gate for gate in verdict.gates if gate.gate == "tests").warnings == [
+        "tests/test_price.py: test_single, test_single_again passed before and fails until T002 adapts it"
+    ]
+    here.commit()
+    here.bench.baseline = here.bench.latest
+    refused(here.judge({}, "tests", key="T002", red=verdict.red), "tests", "waits for this task")
+    text = (here.worktree / "tests/test_price.py").read_text().replace("== 2", "== 4").replace("== 3", "== 6")
+    accepted(here.judge({"tests/test_price.py": text}, "tests", key="T002", red=verdict.red))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "code", "word"),
+    [
+        (ADAPTED.replace(" (depends on T001)", "").replace(" to it", ""), TWICE["shop/price.py"], "assert 4 == 2"),
+        (ADAPTED.replace("Adapt", "Read"), TWICE["shop/price.py"], "assert 4 == 2"),
+        (ADAPTED, "def double(price):\n    return 2 * price\n", "cannot be collected"),
+    ],
+    ids=["without order", "without words", "import"],
+)
+def test_a_test_that_nothing_adapts_must_pass(scene: MakeScene, tasks: str, code: str, word: str) -> None:
+    here = scene(tasks)
+    here.bench.baseline = here.bench.run_tests(here.worktree)
+    refused(here.judge({"shop/price.py": code}, "tests"), "tests", "passed before", word)
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,23 @@ def test_without_git_it_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "src/tide/daily.py").touch()
     (tmp_path / FOLDER).mkdir(parents=True)
     assert files(tmp_path, "Change `daily.py`") == [["src/tide/daily.py"]]
+
+
+def test_of_several_projects_the_one_that_the_documents_speak_of_is_meant(tmp_path: Path) -> None:
+    for path in ("ml/pipelines/src/tide/daily.py", "ml/pipelines/tests/conftest.py", "services/api/tests/conftest.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    for project in ("ml/pipelines", "services/api"):
+        (tmp_path / project / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    (tmp_path / FOLDER).mkdir(parents=True)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    assert files(
+        tmp_path,
+        "Create `fill` in src/tide/fill.py",
+        "Test it in ml/pipelines/tests/test_fill.py, with the fixtures of tests/conftest.py and of tests/fixtures.py",
+    ) == [
+        ["ml/pipelines/src/tide/fill.py"],
+        ["ml/pipelines/tests/test_fill.py", "ml/pipelines/tests/conftest.py", "ml/pipelines/tests/fixtures.py"],
+    ]
+    # Nothing says which of the two is meant.
+    assert files(tmp_path, "Test it in tests/test_fill.py") == [["tests/test_fill.py"]]

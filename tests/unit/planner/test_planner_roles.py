@@ -29,6 +29,8 @@ def make_task(title: str, phase: str | None = None) -> Task:
     ("path", "role"),
     [
         ("tests/unit/test_late.py", "tests"),
+        ("ml/pipelines/k8s/cronjob.yaml", "infra"),
+        ("ml/pipelines/components/late/component.yaml", "code"),
         ("test_late.py", "tests"),
         ("orders/late_test.py", "tests"),
         ("conftest.py", "tests"),

@@ -101,6 +101,7 @@ def test_the_gravest_comes_first_and_what_nothing_shows_last(tmp_path: Path, rep
     ("folder", "tasks", "first", "last"),
     [
         ("specs/001-late-orders", TASKS, "T003", "T008"),
+        ("specs/001-late-orders", TASKS.replace("T00", "LATE-30"), "LATE-303", "LATE-308"),
         (".kiro/specs/001-late-orders", KIRO, "3", "8"),
         ("openspec/changes/001-late-orders", OPENSPEC, "3.1", "3.6"),
     ],

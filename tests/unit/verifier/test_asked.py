@@ -1,7 +1,13 @@
 """Which parameters a task asks for in so many words."""
 
 import pytest
-from kfpilot.agent.verifier.asked import asked_parameters, asked_signature, functions_of, parameters_of
+from kfpilot.agent.verifier.asked import (
+    added_parameters,
+    asked_parameters,
+    asked_signature,
+    functions_of,
+    parameters_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +66,23 @@ def test_a_signature_in_backticks_is_read(title: str, name: str, parameters: lis
 def test_functions_with_their_parameters() -> None:
     source = "class A:\n    def keep(self, row): ...\ndef keep(table, *rest, low=1): ...\n"
     assert functions_of([source, "not python ("]) == {"keep": {"self", "row", "table", "low"}}
+
+
+@pytest.mark.parametrize(
+    ("title", "function", "names"),
+    [
+        (
+            "Add parameter `low: float = 0.2` and the step `keep` to `daily` in src/shop/daily.py; it compares rows",
+            "daily",
+            ["low"],
+        ),
+        ("Add the parameters `low` and `high: int = 3` to the pipeline `daily`", "daily", ["low", "high"]),
+        ("Add a `limit` parameter to the component `load(day)`", "load", ["limit"]),
+        ("Give `load` the argument `limit = 10`, and count the rows", "load", ["limit"]),
+        ("Add the step `keep` with `low` to the pipeline `daily`", "", []),
+        ("Add the parameter `low` to config/settings.yaml. Hand it to `daily`", "", []),
+        ("Document the parameter `low` that was added to `daily`", "", []),
+    ],
+)
+def test_parameters_that_a_function_gets(title: str, function: str, names: list[str]) -> None:
+    assert added_parameters(title) == (function, names)

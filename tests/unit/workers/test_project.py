@@ -14,7 +14,8 @@ def test_principles_are_headings_with_their_text(tmp_path: Path) -> None:
     file = tmp_path / "constitution.md"
     file.write_text(
         "# C\n\nWords before.\n\n### II. Tested\nEvery part\nhas tests.\n\n### [PRINCIPLE_3_NAME]\n[TEXT]\n\n"
-        "### 4. Small\n\nParts are small.\n\n## Governance\n\nNot a principle.\n",
+        "### 4. Small\n\nParts are small.\n\n**Version**: 1.2.0 | **Ratified**: 2025-03-01\n\n"
+        "## Governance\n\nNot a principle.\n",
         encoding="utf-8",
     )
     assert principles_of(file) == ["Tested: Every part has tests.", "Small: Parts are small."]
