@@ -70,8 +70,9 @@ ADAPTED = """- [ ] T001 Change `single` in shop/price.py to twice the price
 TWICE = {"shop/price.py": "def single(price):\n    return 2 * price\n"}
 
 
-def test_a_test_that_a_later_task_adapts_waits_for_it(scene: MakeScene) -> None:
-    here = scene(ADAPTED)
+@pytest.mark.parametrize("tasks", [ADAPTED, ADAPTED.replace("Adapt", "Update the assertions of")])
+def test_a_test_that_a_later_task_adapts_waits_for_it(scene: MakeScene, tasks: str) -> None:
+    here = scene(tasks)
     here.bench.baseline = here.bench.run_tests(here.worktree)
     verdict = here.judge(TWICE, "tests")
     accepted(verdict)
@@ -91,9 +92,10 @@ def test_a_test_that_a_later_task_adapts_waits_for_it(scene: MakeScene) -> None:
     [
         (ADAPTED.replace(" (depends on T001)", "").replace(" to it", ""), TWICE["shop/price.py"], "assert 4 == 2"),
         (ADAPTED.replace("Adapt", "Read"), TWICE["shop/price.py"], "assert 4 == 2"),
+        (ADAPTED.replace("Adapt", "Update"), TWICE["shop/price.py"], "assert 4 == 2"),
         (ADAPTED, "def double(price):\n    return 2 * price\n", "cannot be collected"),
     ],
-    ids=["without order", "without words", "import"],
+    ids=["without order", "without words", "perhaps new tests", "import"],
 )
 def test_a_test_that_nothing_adapts_must_pass(scene: MakeScene, tasks: str, code: str, word: str) -> None:
     here = scene(tasks)
