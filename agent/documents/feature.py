@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from ..errors import UserError
+from .deltas import read_deltas
 from .lines import read_bytes, scan
-from .models import Checklist, Feature, Note, Task, Warn
+from .models import Checklist, Feature, Note, Spec, Task, Warn
 from .plan import parse_plan
 from .resolve import layout_of, list_features
 from .spec import parse_spec
@@ -17,6 +18,7 @@ from .tasks import parse_tasks
 
 _BOX = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[([ xX~/-])\][ \t]+(.*)$")
 _CONSTITUTIONS = (".specify/memory/constitution.md", "memory/constitution.md", "openspec/project.md")
+SETTINGS = "openspec/config.yaml"
 _MISSING = {
     "spec": "its tasks are worked without acceptance scenarios and requirements",
     "plan": "its tasks are worked without the technical context",
@@ -54,6 +56,8 @@ def load_feature(directory: Path, root: Path) -> Feature:
         raise UserError(what, where=directory, mend=hints.get(dialect, "Create it, or name another feature."))
     tasks = parse_tasks(tasks_path, root)
     spec = parse_spec(spec_path) if spec_path.is_file() else None
+    if dialect == "openspec":
+        spec = _with_deltas(spec, directory, spec_path)
     plan = parse_plan(plan_path) if plan_path.is_file() else None
     for name, path, found in (("spec", spec_path, spec), ("plan", plan_path, plan)):
         if found is None:
@@ -76,6 +80,17 @@ def load_feature(directory: Path, root: Path) -> Feature:
     )
 
 
+def _with_deltas(spec: Spec | None, directory: Path, path: Path) -> Spec | None:
+    """The proposal with the requirements of the deltas; one that the proposal has itself, by its id, is not doubled."""
+    found = read_deltas([file for file in _files_below(directory / "specs") if file.name == "spec.md"])
+    if not found:
+        return spec
+    spec = spec or Spec(path=path)
+    known = {item.id for item in spec.requirements}
+    spec.requirements += [item for item in found if item.id.split(" ", 1)[0] not in known]
+    return spec
+
+
 def _drop_own_documents(task: Task, directory: Path, root: Path) -> None:
     """`contracts/orders.yaml` beside the spec is what a task reads, not a file of the repository that it writes."""
     task.files = [name for name in task.files if (root / name).exists() or not (directory / name).exists()]
@@ -91,6 +106,8 @@ def _extras(directory: Path, root: Path) -> dict[str, Path]:
     for folder in ("contracts", "specs"):
         for path in _files_below(directory / folder):
             extras[path.relative_to(directory).as_posix()] = path
+    if "openspec" in directory.relative_to(root).parts[:1] and (root / SETTINGS).is_file():
+        extras[SETTINGS] = root / SETTINGS
     steering = root / ".kiro" / "steering"
     if ".kiro" in directory.parts and steering.is_dir():
         for path in _markdown_below(steering):
