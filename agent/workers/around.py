@@ -83,14 +83,17 @@ def cited_around(job: Job, role: Role) -> set[str]:
 def contracts(job: Job, role: Role) -> list[str]:
     """Short documents of the feature that a task refers to by name: `as in data-model.md`.
 
-    For tests before their code those of the code as well.
+    For tests before their code those of the code as well. The decisions of an OpenSpec change are told nowhere else.
     """
     feature, tasks = job.feature, [job.feature.task(job.task.id), *(awaited(job) if role == "tests" else [])]
     text = " ".join(part for task in tasks for part in [task.title, *task.details])
     main = {"spec.md", "plan.md", "tasks.md"}
     folder = job.worktree / feature.directory.relative_to(feature.root)
     found = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in main]
-    named = [path for path in found if re.search(rf"(?<![\w-]){re.escape(path.name)}(?![\w-])", text)]
+    always = "design.md" if feature.dialect == "openspec" and role != "infra" else ""
+    named = [
+        path for path in found if path.name == always or re.search(rf"(?<![\w-]){re.escape(path.name)}(?![\w-])", text)
+    ]
     short = [path for path in named if path.read_bytes().count(b"\n") <= CONTRACT_LINES]
     return [path.relative_to(job.worktree).as_posix() for path in short]
 
