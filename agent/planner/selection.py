@@ -55,7 +55,7 @@ _GLUE = frozenset(
     progress continue resume go ahead proceed everything remaining rest open incomplete next pending
     scope implementation implementing your you can could would like want i we let us lets let's up part
     entire whole full feature nothing else more no further is are be will should get done und nur bitte
-    mach die der das aufgabe aufgaben
+    mach die der das aufgabe aufgaben what whatever left still carry remains undone other ones
     """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 _AFTER_NOT = frozenset(
