@@ -81,13 +81,17 @@ def load_feature(directory: Path, root: Path) -> Feature:
 
 
 def _with_deltas(spec: Spec | None, directory: Path, path: Path) -> Spec | None:
-    """The proposal with the requirements of the deltas; one that the proposal has itself, by its id, is not doubled."""
+    """The proposal with the requirements of the deltas.
+
+    One that the proposal has itself, by its id or as a user story, is not doubled.
+    """
     found = read_deltas([file for file in _files_below(directory / "specs") if file.name == "spec.md"])
     if not found:
         return spec
     spec = spec or Spec(path=path)
     known = {item.id for item in spec.requirements}
-    spec.requirements += [item for item in found if item.id.split(" ", 1)[0] not in known]
+    told = {story.title for story in spec.stories}
+    spec.requirements += [item for item in found if item.id not in told and item.id.split(" ", 1)[0] not in known]
     return spec
 
 

@@ -101,6 +101,11 @@ def test_deltas_without_a_proposal_and_what_a_proposal_says_itself(change: Path)
         encoding="utf-8",
     )
     assert [item.id for item in criteria(load(change))] == ["FR-001"]
+    (change / "proposal.md").write_text(
+        "## User Stories\n\n### User Story 1 - FR-001 Late (Priority: P1)\n\n1. **Given** x, **When** y, **Then** z\n",
+        encoding="utf-8",
+    )
+    assert [item.id for item in criteria(load(change))] == ["US1/AS1"]
     (change / "proposal.md").unlink()
     assert [item.id for item in criteria(load(change))] == ["FR-001 Late: Late 1"]
 
