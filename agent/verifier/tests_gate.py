@@ -79,8 +79,8 @@ def later_change(ctx: GateContext, line: str) -> str:
     if not key or key == ctx.task.id:
         return ""
     return (
-        f"\n{key} is to change {path}, and comes after this task. If the test demands what this task ends, name {path} in"
-        " the text of this task too"
+        f"\n{key} is to change {path}, and comes after this task. If the test demands what this task ends,"
+        f" name {path} in the text of this task too"
     )
 
 
