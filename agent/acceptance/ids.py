@@ -11,6 +11,8 @@ from ..planner.cover import Criterion
 _ID = re.compile(r"([A-Za-z]+)-(\d+(?:\.\d+)*)([a-z]?)$")
 _SCENARIO = re.compile(r"US(\d+(?:\.\d+)?)/AS(\d+)$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)+$|\d+$")
+TITLE_WORDS = 3
+"""A scenario's title of so many words is taken as its name."""
 
 
 def names_it(criterion: Criterion, text: str) -> bool:
@@ -44,6 +46,9 @@ def _pattern(ref: str) -> re.Pattern[str]:
     if _NUMBER.match(ref):
         digits = re.escape(ref).replace(r"\.", "[._]")
         return re.compile(rf"(?<![A-Za-z])req(?:uirement)?s?[\s_:*]*{digits}(?![\d._]*\d)", re.I)
-    # OpenSpec's requirements have titles: the title, or the title as a name.
-    words = [re.escape(word) for word in re.findall(r"\w+", ref)]
-    return re.compile(r"[\W_]+".join(words) if len(words) > 1 else r"(?!)", re.I)
+    # OpenSpec's requirements have titles: the title, or the title as a name. Of "Late orders: A day without orders"
+    # the scenario's title alone will do, where it is long enough to be nothing else.
+    titles = [re.findall(r"[^\W_]+", title) for title in (ref, ref.partition(": ")[2])]
+    least = (2, TITLE_WORDS)
+    names = [r"[\W_]+".join(words) for words, few in zip(titles, least, strict=True) if len(words) >= few]
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(names)})(?![^\W_])" if names else r"(?!)", re.I)

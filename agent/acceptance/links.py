@@ -48,6 +48,10 @@ class Linker:
         """Every test that has to do with a criterion, those that show it best first."""
         made = [cover for cover in covers if not self.is_tests(cover.task)]
         testers = [cover for cover in covers if "tests" in self.tasks[cover.task].roles]
+        if criterion.kind == "scenario" and criterion.story is None:
+            # An OpenSpec change is one story: whichever of its tests uses what was made and has the words shows it.
+            known = {cover.task for cover in testers}
+            testers += [Cover(task=key, link="story") for key in self.tasks if self.is_tests(key) and key not in known]
         for_code = self.written_for(criterion, covers)
         found: list[TestLink] = []
         # A success criterion is an outcome: a test that has its words says little of it.
@@ -227,9 +231,12 @@ class Linker:
 
     @cached_property
     def _scenarios(self) -> dict[str, list[list[str]]]:
-        """The words of each scenario of each story."""
-        stories = self.feature.spec.stories if self.feature.spec else []
-        return {story.key: [words_of(scenario.text) for scenario in story.scenarios] for story in stories}
+        """The words of each scenario of each story; of OpenSpec's, which have no story, below an empty key."""
+        spec = self.feature.spec
+        if spec is None:
+            return {}
+        own = [words_of(scenario.text) for item in spec.requirements for scenario in item.scenarios]
+        return {"": own} | {story.key: [words_of(item.text) for item in story.scenarios] for story in spec.stories}
 
     @cached_property
     def _requirements(self) -> list[list[str]]:

@@ -128,7 +128,8 @@ def _shown(criterion: Criterion, passed: list[TestLink], linker: Linker) -> str:
         return f"named at the head of the file of {_tests(same)}, passed"
     if same[0].link == "words":
         words = ", ".join(linker.telling(criterion, same[0].nodeid))
-        return f"{_many(same)} of its story passed and {_speak(same)} of the same ({words}): a weak link, none names it"
+        own = f"{_many(same)} of its {'story' if criterion.story else 'tasks'}"
+        return f"{own} passed and {_speak(same)} of the same ({words}): a weak link, none names it"
     tasks = ", ".join(dict.fromkeys(test.by.partition(",")[0] for test in same))
     uses = ", ".join(dict.fromkeys(test.by.partition(", uses ")[2] for test in same))
     if same[0].link == "written":
@@ -196,7 +197,8 @@ def _unshown(
     if unsure:
         return f"{states}; {_tests(unsure)} of {unsure[0].by} passed but uses nothing that its tasks made"
     if by_story:
-        return f"{states}; tests of the story pass, but none names {criterion.ref} or speaks of the same"
+        own = "the story" if criterion.story else "its tasks"
+        return f"{states}; tests of {own} pass, but none names {criterion.ref} or speaks of the same"
     uses = linker.uses(criterion, covers)
     if uses:
         return f"{states}; {uses[0]} uses what they made, but no test names {criterion.ref} or was written for it"

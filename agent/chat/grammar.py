@@ -63,19 +63,27 @@ _SAVE = re.compile(rf"^{_POLITE}(?:save|write){_IT}(?: down)?(?: now| please)?[.
 _ONE = (
     # 1.2 is a task of Kiro's or OpenSpec's; "try 1.5" and "only 0.5" are about values.
     r"(?:the )?(?:tasks? \d+\.\d+|(?<!try )(?<!with )(?<!for )[1-9]\d*\.\d+|(?:tasks? )?T\d+[a-z]?(?:\.\d+)?"
-    r"|(?:(?:user )?stor(?:y|ies) )?US[ -]?\d+|(?:tasks?|(?:user )?stor(?:y|ies)|phases?) #?\d+"
+    r"|(?:(?:user )?stor(?:y|ies) )?US[ -]?\d+|(?:tasks?|(?:user )?stor(?:y|ies)|phases?|groups?|sections?) #?\d+"
+    r"|(?:first|second|third|last) (?:(?:two|three|four|five) )?(?:groups?|sections?|phases?)(?: of tasks)?"
     r"|MVP|next (?:\d+ )?tasks?|(?:setup|foundational|polish)(?: phase| tasks?)?)\b(?!['’.]\w|-(?!(?:T|US)?\d))"
 )
 _JOIN = r"(?:\s*(?:[,&+–—-]|\.{2,3}|…)\s*(?:(?:and|then) )?|\s+(?:(?:and|then|to|through|until|till|of|in) )*)"
 _PICKS = rf"{_ONE}(?:{_JOIN}(?:{_ONE}|\d+\b(?![\w.'’%-])))*"
-_ALL = r"(?:everything|(?:all|all of|the rest of)(?: the)?(?: open| remaining)? (?:tasks|stories|it|them)|the rest)\b"
+_ALL = (
+    r"(?:everything(?: that(?: is|['’]s) (?:open|left))?"
+    r"|(?:all|all of|the rest of)(?: the)?(?: open| remaining)? (?:tasks|stories|it|them)"
+    r"|what(?:ever)?(?:['’]s| is| remains?)(?: still)?(?: open| left| undone| to (?:be done|do))?"
+    r"|(?:the )?(?:open|remaining|other|unfinished) (?:tasks|ones|work)|the rest)\b"
+)
 _WORK = r"(?:do|run|execute|work(?: on)?|implement|redo|retry|try|finish|complete|build)"
 _VERB = (
-    rf"(?:(?:only |just )?(?:{_WORK}|(?:start|begin)(?: with| at| from)?|go(?: on)?(?: with| for)?|continue with)"
+    rf"(?:(?:only |just )?(?:{_WORK}|(?:start|begin)(?: with| at| from)?|(?:go|carry)(?: on)?(?: with| for)?"
+    r"|continue with)"
     r"(?: only| just)?|only|just)"
 )
 _TAIL = r"(?:[ ,]+(?:only|alone|first|now|next|again|please|for now|(?:and )?then stop|thanks))*\s*[.!]*$"
 _WHOLE_ORDER = re.compile(rf"^{_POLITE}{_VERB} (?:{_PICKS}|{_ALL}){_TAIL}", re.I)
+_ALL_ORDER = re.compile(rf"^{_POLITE}{_VERB} {_ALL}(?:[ ,]+(?:now|next|again|please|thanks))*\s*[.!]*$", re.I)
 _REST_ORDER = re.compile(rf"^(?:(?:[,:]\s*)?{_POLITE}(?:{_VERB} )?(?:{_PICKS}|{_ALL}))?{_TAIL}", re.I)
 """What may follow a feature's name: nothing, or what of it is to be done."""
 _ORDER_WITH_WORDS = re.compile(
@@ -160,6 +168,11 @@ class Intent(BaseModel):
 
     kind: Kind
     of: str = ""
+
+
+def means_all(text: str) -> bool:
+    """Whether an order is for all that is open: "go on with what is left". It picks nothing and says nothing more."""
+    return bool(_ALL_ORDER.match(text))
 
 
 def no_feature(words: str) -> tuple[str | None, str]:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ..errors import UserError
+from .deltas import read_deltas
 from .lines import read_bytes, scan
 from .models import Checklist, Feature, Note, Spec, Task, Warn
 from .plan import parse_plan
@@ -18,6 +19,7 @@ from .tasks import parse_tasks
 
 _BOX = re.compile(r"^[ \t]*(?:[-*+]|\d+[.)])[ \t]+\[([ xX~/-])\][ \t]+(.*)$")
 _CONSTITUTIONS = (".specify/memory/constitution.md", "memory/constitution.md", "openspec/project.md")
+SETTINGS = "openspec/config.yaml"
 _MISSING = {
     "spec": "its tasks are worked without acceptance scenarios and requirements",
     "plan": "its tasks are worked without the technical context",
@@ -55,6 +57,8 @@ def load_feature(directory: Path, root: Path) -> Feature:
         raise UserError(what, where=directory, mend=hints.get(dialect, "Create it, or name another feature."))
     tasks = parse_tasks(tasks_path, root)
     spec = parse_spec(spec_path) if spec_path.is_file() else None
+    if dialect == "openspec":
+        spec = _with_deltas(spec, directory, spec_path)
     plan = parse_plan(plan_path) if plan_path.is_file() else None
     for name, path, found in (("spec", spec_path, spec), ("plan", plan_path, plan)):
         if found is None:
@@ -78,6 +82,21 @@ def load_feature(directory: Path, root: Path) -> Feature:
         extras=_extras(directory, root),
         checklists=[_read_checklist(path) for path in _markdown_below(directory / "checklists")],
     )
+
+
+def _with_deltas(spec: Spec | None, directory: Path, path: Path) -> Spec | None:
+    """The proposal with the requirements of the deltas.
+
+    One that the proposal has itself, by its id or as a user story, is not doubled.
+    """
+    found = read_deltas([file for file in _files_below(directory / "specs") if file.name == "spec.md"])
+    if not found:
+        return spec
+    spec = spec or Spec(path=path)
+    known = {item.id for item in spec.requirements}
+    told = {story.title for story in spec.stories}
+    spec.requirements += [item for item in found if item.id not in told and item.id.split(" ", 1)[0] not in known]
+    return spec
 
 
 def _drop_own_documents(task: Task, directory: Path, root: Path) -> None:
@@ -104,6 +123,8 @@ def _extras(directory: Path, root: Path) -> dict[str, Path]:
     for folder in ("contracts", "specs"):
         for path in _files_below(directory / folder):
             extras[path.relative_to(directory).as_posix()] = path
+    if "openspec" in directory.relative_to(root).parts[:1] and (root / SETTINGS).is_file():
+        extras[SETTINGS] = root / SETTINGS
     steering = root / ".kiro" / "steering"
     if ".kiro" in directory.parts and steering.is_dir():
         for path in _markdown_below(steering):

@@ -26,9 +26,10 @@ class Note(Node):
 
 
 class Scenario(Node):
-    """A numbered acceptance scenario of a user story. Its reference is `US1/AS2`."""
+    """A numbered acceptance scenario of a user story. Its reference is `US1/AS2`; OpenSpec's have a title."""
 
     number: int
+    title: str = ""
     text: str
     given: str = ""
     when: str = ""
@@ -50,9 +51,13 @@ class Story(Node):
 class Requirement(Node):
     """A functional requirement (FR-001) or success criterion (SC-001)."""
 
-    id: str
+    id: str = Field(description="FR-001; OpenSpec: its title")
     text: str
-    kind: str = Field(description="The letters before the dash: FR, SC, NFR …")
+    kind: str = Field(
+        description="The letters before the dash: FR, SC, NFR …; REMOVED for what an OpenSpec delta removes"
+    )
+    path: Path | None = Field(default=None, description="The document, where it is not the spec itself")
+    scenarios: list[Scenario] = Field(default=[], description="OpenSpec's, which stand below their requirement")
     clarification: str | None = Field(default=None, description="Text of its [NEEDS CLARIFICATION: …]")
 
 

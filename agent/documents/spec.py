@@ -165,16 +165,17 @@ def _add_scenario(item: Item, story: Story) -> None:
     # Markdown lets every item be "1."; a number that does not rise is no number.
     number = item.number if item.number is not None and item.number >= following else following
     scenario = Scenario(line=item.line, number=number, text=item.text)
-    _split_steps(scenario)
+    split_steps(scenario)
     story.scenarios.append(scenario)
 
 
 def _extend(scenario: Scenario, item: Item) -> None:
     scenario.text = f"{scenario.text}\n{item.text}"
-    _split_steps(scenario)
+    split_steps(scenario)
 
 
-def _split_steps(scenario: Scenario) -> None:
+def split_steps(scenario: Scenario) -> Scenario:
+    """Fills what is given, done and expected from the text of a scenario."""
     scenario.given = scenario.when = scenario.then = ""
     steps = list(_STEP.finditer(scenario.text))
     for index, match in enumerate(steps):
@@ -183,6 +184,7 @@ def _split_steps(scenario: Scenario) -> None:
         name = _kind(match)
         before = getattr(scenario, name)
         setattr(scenario, name, f"{before}; {text}" if before else text)
+    return scenario
 
 
 def _read_notes(part: Section, spec: Spec) -> None:

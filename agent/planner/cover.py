@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,12 +19,18 @@ CoverLink = Literal["cites", "story", "works-on"]
 file or name that the criterion gives."""
 
 
+NEAR_BEST = 0.5
+"""A task stands for a scenario of no story if its words tell this part of what those of the best one tell."""
+
+
 class Criterion(BaseModel):
     """A requirement, a success criterion or an acceptance scenario of the specification."""
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(description="FR-001, SC-002, US1/AS2, Kiro's 1.2; FR-001#2 for an id that is given twice")
+    id: str = Field(
+        description="FR-001, SC-002, US1/AS2, Kiro's 1.2, OpenSpec's titles; FR-001#2 for an id that is given twice"
+    )
     ref: str = Field(description="The id as tasks and tests cite it")
     kind: CriterionKind
     text: str
@@ -45,15 +53,27 @@ def criteria(feature: Feature) -> list[Criterion]:
     spec = feature.spec
     if spec is None:
         return []
-    path = spec.path.relative_to(feature.root).as_posix() if spec.path.is_relative_to(feature.root) else spec.path.name
+    path = _told(spec.path, feature)
     found: list[Criterion] = []
     for kind, items in (("requirement", spec.requirements), ("criterion", spec.criteria)):
         found += [
-            Criterion(id=item.id, ref=item.id, kind=kind, text=item.text, path=path, line=item.line)  # type: ignore[arg-type]
+            Criterion(
+                id=item.id, ref=item.id, kind=kind, text=item.text, line=item.line,  # type: ignore[arg-type]
+                path=_told(item.path, feature) if item.path else path,
+            )
             for item in items
-        ]
+            if not item.scenarios and item.kind != "REMOVED"
+        ]  # fmt: skip
+    # What OpenSpec's requirements demand is spelled out in their scenarios: a row each.
+    for item in spec.requirements:
+        where = _told(item.path, feature) if item.path else path
+        for scenario in item.scenarios if item.kind != "REMOVED" else ():
+            ref = f"{item.id}: {scenario.title}"
+            found.append(
+                Criterion(id=ref, ref=ref, kind="scenario", text=scenario.text, path=where, line=scenario.line)
+            )
     # Kiro's criteria stand in the specification as scenarios, and are cited by number: one row each is enough.
-    known = {item.line for item in spec.requirements}
+    known = {item.line for item in spec.requirements if item.path is None}
     for story in spec.stories:
         for scenario in story.scenarios:
             if scenario.line not in known:
@@ -65,11 +85,15 @@ def criteria(feature: Feature) -> list[Criterion]:
                     )
                 )  # fmt: skip
     seen: Counter[str] = Counter()
-    for item in found:
-        seen[item.ref] += 1
-        if seen[item.ref] > 1:
-            item.id = f"{item.ref}#{seen[item.ref]}"
+    for row in found:
+        seen[row.ref] += 1
+        if seen[row.ref] > 1:
+            row.id = f"{row.ref}#{seen[row.ref]}"
     return found
+
+
+def _told(path: Path, feature: Feature) -> str:
+    return path.relative_to(feature.root).as_posix() if path.is_relative_to(feature.root) else path.name
 
 
 def stories_of(task: Task, feature: Feature) -> list[str]:
@@ -90,11 +114,34 @@ def covering(criterion: Criterion, feature: Feature) -> list[Cover]:
             found.append(Cover(task=task.key, link="cites"))
         elif criterion.story and criterion.story in stories_of(task, feature):
             found.append(Cover(task=task.key, link="story"))
+    if not found and criterion.kind == "scenario" and criterion.story is None:
+        return [Cover(task=task.key, link="story") for task in _speaking_of(criterion, feature)]
     if found or criterion.kind == "scenario":
         return found
     names = [name for name in find_symbols(criterion.text) if is_telling(name)]
     paths = find_files(criterion.text)
     return [Cover(task=task.key, link="works-on") for task in feature.tasks.tasks if works_on(task, names, paths)]
+
+
+def _speaking_of(criterion: Criterion, feature: Feature) -> list[Task]:
+    """The tasks that have most words of a scenario without a story; all of them where none has two.
+
+    An OpenSpec change is one piece of work, and its tasks cite nothing.
+    """
+    words = long_words(f"{criterion.id} {criterion.text}")
+    tasks = feature.tasks.tasks
+    said = [long_words(" ".join([task.title, *task.details])) & words for task in tasks]
+    usual = Counter(word for have in said for word in have)
+    # A word of every task tells nothing, one of a single task much.
+    score = [sum(math.log((1 + len(tasks)) / usual[word]) for word in sorted(have)) for have in said]
+    near = [task for task, worth, have in zip(tasks, score, said, strict=True)
+            if len(have) > 1 and worth >= NEAR_BEST * max(score)]  # fmt: skip
+    return near or list(tasks)
+
+
+def long_words(text: str) -> set[str]:
+    """The words of a text that say something, in one form for singular and plural."""
+    return {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", text.lower())}
 
 
 def cites(ref: str, criterion: str) -> bool:

@@ -194,6 +194,7 @@ def find_edges(order: Sequence[Item], needs: Mapping[str, Iterable[str]], featur
     _tests_of_a_group(order, feature, edges)
     _foundations(order, edges)
     _unlinked(order, edges)
+    _wiring(order, edges)
     wait_at_checkpoints(order, edges)
     return edges
 
@@ -224,6 +225,7 @@ def _distinct(name: str) -> bool:
     return "_" in name.strip("_") or bool(re.search(r"[a-z][A-Z]", name))
 
 
+_PIPELINE = re.compile(r"(?:^|[\W_])(?:pipelines?|flows?|workflows?)(?:[\W_]|$)", re.I)
 _NOUN = (
     r"(?:components?|functions?|class(?:es)?|pipelines?|methods?|helpers?|modules?|models?|constants?|parameters?|arguments?"
     r"|options?|flags?|schemas?|types?|steps?|endpoints?|services?|interfaces?|protocols?|enums?|artifacts?|commands?)"
@@ -343,6 +345,23 @@ def _unlinked(order: Sequence[Item], edges: Edges) -> None:
                 if apart and loose.task.key not in linked and loose.roles[0] != "infra":
                     edges.soft[item.task.key].add(other.task.key)
             seen.setdefault(story, []).append(item)
+
+
+def _wiring(order: Sequence[Item], edges: Edges) -> None:
+    """A pipeline comes after the code that its group brings before it, named or not: `run the check first`."""
+    for place, item in enumerate(order):
+        if item.task.parallel or item.roles[0] != "code" or not _has_pipeline(item):
+            continue
+        for other in order[:place]:
+            same = item.phase is not None and other.phase is item.phase
+            if same and other.roles[0] == "code" and not _has_pipeline(other):
+                edges.soft[item.task.key].add(other.task.key)
+
+
+def _has_pipeline(item: Item) -> bool:
+    """Whether one of a task's files is one of pipelines, by its name or its folder's."""
+    places = [PurePosixPath(path) for path in item.written]
+    return any(_PIPELINE.search(f"{place.parent.name}/{place.stem}") for place in places)
 
 
 def reduce(edges: Edges, order: Sequence[Item]) -> dict[str, list[str]]:

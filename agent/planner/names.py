@@ -190,6 +190,39 @@ def tasks_of_phase(first: str, feature: Feature, last: str | None = None) -> lis
     return tasks
 
 
+def tasks_of_group(first: str, feature: Feature, last: str | None = None) -> list[Task]:
+    """The tasks below numbered headings (`## 1. Component`); where headings have no numbers, task 1 with its sub-tasks.
+
+    Raises:
+        UserError: There is no such group.
+    """
+    if any(phase.number is not None for phase in feature.tasks.phases):
+        return tasks_of_phase(first, feature, last)
+    return tasks_in_range(first, last, feature) if last else tasks_by_id(first, feature)
+
+
+def tasks_of_nth(place: int, many: int, feature: Feature) -> list[Task]:
+    """The tasks of the headings at a place, in the order of the file; without headings, of the uppermost tasks.
+
+    Args:
+        place: 0 for the first, -1 for the last.
+        many: How many from there on; of the last, so many up to it.
+        feature: The documents.
+
+    Raises:
+        UserError: There are not so many.
+    """
+    tasks = feature.tasks.tasks
+    groups = [[task for task in tasks if task.phase == phase.title] for phase in feature.tasks.phases]
+    below = {key for task in tasks for key in task.children}
+    groups = [group for group in groups if group] or [[task] for task in tasks if task.key not in below]
+    chosen = groups[-many:] if place < 0 else groups[place : place + many]
+    if len(chosen) < many:
+        titles = ", ".join(phase.title for phase in feature.tasks.phases) or "none"
+        raise UserError("there are not so many groups of tasks", where=feature.tasks.path, mend=f"They are: {titles}.")
+    return [task for group in chosen for task in group]
+
+
 def tasks_of_kind(name: str, feature: Feature) -> list[Task]:
     """The tasks of the setup, foundational, polish or convergence phase.
 

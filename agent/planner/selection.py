@@ -11,25 +11,18 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..documents.models import Feature, Task
 from ..errors import UserError
 from .groups import members
+from .mentions import COMMAND_BEFORE, DASH, ID, ITEM, JOINT, NOT_BEFORE, NUMBER, ONLY_BEFORE, POLITE, Found, items_in
 from .names import (
-    open_tasks,
-    requirements_in,
     separate,
     tasks_by_id,
     tasks_in_range,
-    tasks_of_kind,
-    tasks_of_mvp,
-    tasks_of_phase,
-    tasks_of_priority,
     tasks_of_story,
     whole_stories,
 )
@@ -53,35 +46,7 @@ class Selection(BaseModel):
         return bool(self.tasks or self.stories)
 
 
-# One thing that can be picked. An apostrophe after it ("T003's threshold") makes it a mention in passing.
-_DASH = r"\s*(?:-|–|—|\.{2,3}|…)\s*|\s+(?:to|through|thru|until|till|bis)\s+"
-_ID = r"T\d+[a-z]?(?:\.\d+)?(?:#\d+)?"
-_NUMBER = r"\d+(?:\.\d+)*"
-_OPEN_END = r"\s+(?:on|onwards?|onward|and (?:later|after|following)|until the end|to the end)\b"
-_ITEM = re.compile(
-    rf"(?<![\w/.`-])(?:"
-    rf"(?:(?:from|starting (?:at|from|with)|start (?:at|from))\s+)?(?P<from>{_ID})(?P<onward>{_OPEN_END})"
-    rf"|(?:from\s+)?(?P<first>{_ID})(?:{_DASH})(?P<last>{_ID}|\d+)"
-    rf"|(?:up to|until|through)\s+(?P<upto>{_ID})"
-    rf"|(?P<id>{_ID})"
-    rf"|tasks?\s+(?P<tfirst>{_NUMBER})(?:{_DASH})(?P<tlast>{_NUMBER})"
-    rf"|tasks?\s+(?P<tid>{_NUMBER})"
-    rf"|(?:(?:user\s+)?stor(?:y|ies)\s*#?|US\s?-?)(?P<story>{_NUMBER})"
-    rf"(?:(?:{_DASH})(?:US|user story|story)?\s*(?P<slast>{_NUMBER}))?"
-    rf"|(?:priority\s+)(?P<prio>[P]?\d)|(?P<p>P\d)"
-    rf"|phases?\s*(?P<phase>{_NUMBER})(?:(?:{_DASH})(?:phase\s*)?(?P<plast>{_NUMBER}))?"
-    rf"|(?:the\s+)?(?P<kind>setup|foundational|foundation|polish|convergence)"
-    rf"(?=\s+(?:phase|tasks?)|\s*(?:,|and|&)\s*\w+\s+phases?|\s*$)"
-    rf"|(?P<mvp>MVP)"
-    rf"|(?:the\s+)?next\s+(?:(?P<count>\d+)\s+)?(?:\w+\s+)?(?P<next>tasks?)"
-    rf")(?![\w/`]|['’]s?\b|-\w|\.\w)",
-    re.I,
-)
-_RANGE = re.compile(rf"({_ID}|{_NUMBER})(?:{_DASH})({_ID}|{_NUMBER})", re.I)
-_MORE_NUMBERS = re.compile(
-    rf"(?:\s*(?:,|and|&|\+)\s*)({_NUMBER})(?![\w.'’/-])(?!\s*(?:days?|times?|%|hours?|seconds?))", re.I
-)
-
+_RANGE = re.compile(rf"({ID}|{NUMBER})(?:{DASH})({ID}|{NUMBER})", re.I)
 _GLUE = frozenset(
     """
     and or but then the a an of all only just alone please do run execute implement start begin work on
@@ -90,7 +55,7 @@ _GLUE = frozenset(
     progress continue resume go ahead proceed everything remaining rest open incomplete next pending
     scope implementation implementing your you can could would like want i we let us lets let's up part
     entire whole full feature nothing else more no further is are be will should get done und nur bitte
-    mach die der das aufgabe aufgaben
+    mach die der das aufgabe aufgaben what whatever left still carry remains undone other ones
     """.split()  # noqa: SIM905 - a list of words reads best as words
 )
 _AFTER_NOT = frozenset(
@@ -101,46 +66,14 @@ _AFTER_NOT = frozenset(
 )
 
 _WORD = re.compile(r"[^\W_][\w'’-]*")
-_COMMAND = (
-    r"(?:do|run|execute|implement|finish|complete|build|work on"
-    r"|(?:start|begin|continue|resume|proceed|go on) with|tackle|select|pick|mach|erledige)"
-)
-_LIST_GLUE = (
-    r"(?:\s|,|the\b|tasks?\b|(?:user )?stor(?:y|ies)\b|phases?\b|priority\b|all\b|of\b|from\b"
-    r"|implementation of\b|for\b)*"
-)
-_POLITE = (
-    r"(?:\s|please\b|pls\b|now\b|(?:can|could) you\b|i want (?:you )?to\b|i'd like (?:you )?to\b|let's\b|we\b|should\b"
-    r"|bitte\b|then\b|ok\b|,)*"
-)
-_ONLY_BEFORE = re.compile(
-    rf"\b(?:only|just|solely|nur|restrict (?:it |this )?to|limit (?:it |this )?to)\b(?:\s|{_COMMAND}\b)*{_LIST_GLUE}$",
-    re.I,
-)
-_COMMAND_BEFORE = re.compile(rf"^{_POLITE}(?:{_COMMAND}\b){_LIST_GLUE}$", re.I)
 _ONLY_AFTER = re.compile(r"^\s*(?:tasks?\s+|stories\s+|phases?\s+)?(?:only|alone)\b", re.I)
 _ORDER_AFTER = re.compile(r"^\s*(?:tasks?\s+|stories\s+)?(?:first|last|before|after|early|at the end|zuerst)\b", re.I)
-_NOT_BEFORE = re.compile(
-    r"\b(?:skip(?:ping)?|without|not|no|(?:all|everything)\s+but|except(?:\s+for)?"
-    r"|excluding|exclude|omit|leave out|leaving out|ignore|ignoring|ohne|außer"
-    r"|(?:don't|don’t|do not|never)\s+(?:do|run|implement|execute|start|touch|include|work on))\s+"
-    r"(?:the\s+|tasks?\s+|user\s+|stor(?:y|ies)\s+|phases?\s+|priority\s+)*$",
-    re.I,
-)
 _ASIDE = re.compile(
     r"^\s*[,;]?\s*(?:and\s+|then\s+)*(?:then\s+)?(?:stop|halt|pause|exit|report|summari[sz]e|wait)\b[^.;]*$"
     r"|^\s*(?:thanks|thank you|danke)\W*$",
     re.I,
 )
-_JOINT = re.compile(r"^\s*(?:,|;|and|or|&|\+|plus|und|then|,\s*and|\s)*\s*(?:the\s+|tasks?\s+|also\s+)*$", re.I)
 _WITHIN = re.compile(r"^\s*[:(,–—-]*\s*(?:of|in|from|for)?\s*[(]?(?:the\s+|tasks?\s+)*$", re.I)
-
-
-class _Found(NamedTuple):
-    start: int
-    end: int
-    kind: str
-    pick: Callable[[], list[Task]]
 
 
 def parse_words(words: str, feature: Feature) -> Selection:
@@ -155,7 +88,7 @@ def parse_words(words: str, feature: Feature) -> Selection:
     """
     refuse_placeholder(words)
     said = " ".join(words.split())
-    picked: list[_Found] = []
+    picked: list[Found] = []
     without: set[str] = set()
     rest: list[str] = []
     for clause in _clauses(said):
@@ -208,8 +141,8 @@ def choose(feature: Feature, selection: Selection | None) -> set[str] | None:
 def free_words(words: str) -> str:
     """What is left of words when everything that only picks tasks is taken away, judged without the documents."""
     kept, end = [], 0
-    for item in _ITEM.finditer(words):
-        kept.append(_NOT_BEFORE.sub(" ", words[end : item.start()]))
+    for item in ITEM.finditer(words):
+        kept.append(NOT_BEFORE.sub(" ", words[end : item.start()]))
         end = item.end()
     text = " ".join([*kept, words[end:]])
     return text.strip() if _says_more(text) or names_order(words) else ""
@@ -220,7 +153,7 @@ def names_order(words: str) -> bool:
     return any(
         _ORDER_AFTER.match(words[m.end() :])
         or re.search(r"\b(?:start with|begin with|before|after)\s+(?:the\s+)?$", words[: m.start()], re.I)
-        for m in _ITEM.finditer(words)
+        for m in ITEM.finditer(words)
     )
 
 
@@ -236,15 +169,15 @@ def _clauses(said: str) -> list[str]:
     ]
 
 
-def _read_clause(clause: str, feature: Feature) -> tuple[list[_Found], list[Task], bool]:
+def _read_clause(clause: str, feature: Feature) -> tuple[list[Found], list[Task], bool]:
     """What is picked, the tasks left out, and whether the clause says more than that."""
     dropped: list[Task] = []
     cut: list[tuple[int, int]] = []
-    kept: list[_Found] = []
+    kept: list[Found] = []
     negated_until = -1
-    for item in _items(clause, feature):
-        negation = _NOT_BEFORE.search(clause[: item.start])
-        goes_on = negated_until >= 0 and _JOINT.match(clause[negated_until : item.start])
+    for item in items_in(clause, feature):
+        negation = NOT_BEFORE.search(clause[: item.start])
+        goes_on = negated_until >= 0 and JOINT.match(clause[negated_until : item.start])
         if (negation or goes_on) and _ends_there(clause, item):
             dropped += item.pick()
             cut.append((negation.start() if negation else negated_until, item.end))
@@ -264,20 +197,20 @@ def _read_clause(clause: str, feature: Feature) -> tuple[list[_Found], list[Task
     return [], dropped, bool(kept) or _says_more(left)
 
 
-def _told(clause: str, items: Sequence[_Found]) -> list[_Found]:
+def _told(clause: str, items: Sequence[Found]) -> list[Found]:
     """The items that the clause says are to be done: `only …`, `implement …`, `… only`, and what is joined to them."""
     for place, item in enumerate(items):
         run = [item]
         for other in items[place + 1 :]:
             between = clause[run[-1].end : other.start]
-            if not (_JOINT.match(between) or _WITHIN.match(between)):
+            if not (JOINT.match(between) or _WITHIN.match(between)):
                 break
             run.append(other)
         before, after = clause[: item.start], clause[run[-1].end :]
         bracketed = before.rstrip().endswith("(") and after.lstrip().startswith(")")
-        only = bool(_ONLY_BEFORE.search(before) or _ONLY_AFTER.match(after))
-        only = only or (bracketed and bool(re.match(rf"{_POLITE}(?:only|just)\b", before, re.I)))
-        if only or (_COMMAND_BEFORE.match(before) and not _ORDER_AFTER.match(after) and not _starts_order(before)):
+        only = bool(ONLY_BEFORE.search(before) or _ONLY_AFTER.match(after))
+        only = only or (bracketed and bool(re.match(rf"{POLITE}(?:only|just)\b", before, re.I)))
+        if only or (COMMAND_BEFORE.match(before) and not _ORDER_AFTER.match(after) and not _starts_order(before)):
             return run
     return []
 
@@ -287,13 +220,13 @@ def _starts_order(before: str) -> bool:
     return bool(re.search(r"\b(?:start|begin) with\b", before, re.I))
 
 
-def _ends_there(clause: str, item: _Found) -> bool:
+def _ends_there(clause: str, item: Found) -> bool:
     """Whether a thing to leave out is named for itself: `skip T004`, not `ignore T004 failures`."""
     following = re.match(r"\s+([\w'’-]+)", clause[item.end :])
     return following is None or following[1].lower() in _AFTER_NOT
 
 
-def _union(clause: str, items: Sequence[_Found]) -> list[_Found]:
+def _union(clause: str, items: Sequence[Found]) -> list[Found]:
     """All the items together; but ids beside their story or phase (`T003 of US1`) say it more exactly."""
     ids = [item for item in items if item.kind == "id"]
     narrowed = list(items)
@@ -315,85 +248,3 @@ def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     for start, end in sorted(spans, reverse=True):
         text = text[:start] + " " + text[end:]
     return text
-
-
-def _items(clause: str, feature: Feature) -> list[_Found]:
-    """Everything in a clause that names tasks, from left to right; what does not overlap."""
-    found: list[_Found] = []
-    for match in _ITEM.finditer(clause):
-        kind, pick = _meaning(match, feature)
-        found.append(_Found(match.start(), match.end(), kind, pick))
-        # "phases 1 and 2", "user stories 1, 2 and 3", "tasks 3 and 4"
-        word = next((g for g in ("story", "phase", "tid") if match[g]), None)
-        end = match.end()
-        while word and (more := _MORE_NUMBERS.match(clause, end)):
-            value, end = more[1], more.end()
-            found.append(_Found(more.start(1), end, kind, _number_pick(word, value, feature)))
-    found += [_Found(start, end, "story", pick) for start, end, pick in requirements_in(clause, feature)]
-    for start, end, tasks in _titles(clause, feature):
-        found = [item for item in found if item.end <= start or item.start >= end]
-        found.append(_Found(start, end, "phase", partial(list, tasks)))
-    return sorted(found + _bare_keys(clause, found, feature))
-
-
-def _bare_keys(clause: str, found: Sequence[_Found], feature: Feature) -> list[_Found]:
-    """Numbers like 1.2 where the feature's tasks are numbered so (Kiro, OpenSpec) and nothing else is said."""
-    if feature.dialect not in ("kiro", "openspec") or re.search(
-        r"[^\d\s.,&+–-]", re.sub(r"\b(?:and|to|only|tasks?)\b", "", clause)
-    ):
-        return []
-    return [
-        _Found(
-            m.start(),
-            m.end(),
-            "id",
-            partial(tasks_in_range, m[1], m[2], feature) if m[2] else partial(tasks_by_id, m[1], feature),
-        )
-        for m in re.finditer(rf"({_NUMBER})(?:(?:{_DASH})({_NUMBER}))?", clause)
-        if not any(item.start < m.end() and m.start() < item.end for item in found)
-    ]
-
-
-def _titles(clause: str, feature: Feature) -> list[tuple[int, int, list[Task]]]:
-    """Phase headings copied into the words."""
-    spans = []
-    for phase in feature.tasks.phases:
-        title = re.sub(r"\s*[^\w\s)\].!?:,'’-]+\s*(?:MVP)?\s*$|\s*\(Priority.*$", "", phase.title).strip()
-        place = clause.lower().find(title.lower()) if len(title.split()) > 2 else -1
-        if place >= 0:
-            tasks = [task for task in feature.tasks.tasks if task.phase == phase.title]
-            spans.append((place, place + len(title), tasks))
-    return spans
-
-
-def _meaning(match: re.Match[str], feature: Feature) -> tuple[str, Callable[[], list[Task]]]:
-    m = match.groupdict()
-    if m["from"]:
-        return "id", lambda: tasks_in_range(m["from"], None, feature)
-    if m["first"]:
-        return "id", lambda: tasks_in_range(m["first"], m["last"], feature)
-    if m["upto"]:
-        return "id", lambda: tasks_in_range(None, m["upto"], feature)
-    if m["tfirst"]:
-        return "id", lambda: tasks_in_range(m["tfirst"], m["tlast"], feature)
-    if m["id"] or m["tid"]:
-        return "id", lambda: tasks_by_id(m["id"] or m["tid"], feature)
-    if m["story"]:
-        return "story", lambda: tasks_of_story(m["story"], feature, m["slast"])
-    if m["prio"] or m["p"]:
-        return "story", lambda: tasks_of_priority(m["prio"] or m["p"], feature)
-    if m["phase"]:
-        return "phase", lambda: tasks_of_phase(m["phase"], feature, m["plast"])
-    if m["kind"]:
-        return "phase", lambda: tasks_of_kind(m["kind"], feature)
-    if m["mvp"]:
-        return "phase", lambda: tasks_of_mvp(feature)
-    return "id", lambda: open_tasks(feature)[: int(m["count"] or 1)]
-
-
-def _number_pick(word: str, value: str, feature: Feature) -> Callable[[], list[Task]]:
-    if word == "story":
-        return lambda: tasks_of_story(value, feature)
-    if word == "phase":
-        return lambda: tasks_of_phase(value, feature)
-    return lambda: tasks_by_id(value, feature)

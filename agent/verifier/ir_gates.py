@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,9 @@ TAKES_AWAY = re.compile(
 )
 """Words of a sentence that asks for something to go or to become another thing."""
 
+NAMELESS = "Output"
+"""What the compiler calls the output of a function that returns a single value."""
+RETURNS = re.compile(r"\b(?:return|output|give|yield|hand|NamedTuple)(?:s|ed|ing)?\b", re.I)
 TYPES = re.compile(r"\b(?:int(?:eger)?|float|double|str(?:ing)?|text|bool(?:ean)?|list|dict|number|type|typed)\b", re.I)
 NOTES = re.compile(r"(?:^|/)(?:CHANGELOG|CHANGES|HISTORY|NEWS|MIGRATION|MIGRATING|UPGRADING|RELEASE)[^/]*$", re.I)
 NOT_NOTES = ("specs/", ".specify/", ".kiro/", "openspec/")
@@ -48,11 +52,11 @@ def gate_ir(ctx: GateContext) -> GateResult:
     text = words_of(ctx.task, ctx.feature)
     failures, demands = [], []
     for item in breaking:
-        if not asked_for(text, item):
+        if not asked_for(text, item, others_of(item, changes)):
             failures.append(
                 f"{item}. The task does not ask for this: keep `{item.name}` as it was (a new parameter gets a default)"
             )
-        elif not noted(item, changed_notes(ctx.worktree, ctx.changed)):
+        elif not noted(item, changed_notes(ctx.worktree, ctx.changed), others_of(item, changes)):
             demands.append(f"{item}. Asked for; a changed page in docs/ or the changelog must name `{item.name}`")
     counts = {kind: sum(item.kind == kind for item in changes) for kind in ("added", "changed", "removed")}
     counts["breaking"] = len(breaking)
@@ -85,20 +89,35 @@ def words_of(task: PlannedTask, feature: Feature) -> str:
     return "\n".join(lines)
 
 
-def asked_for(text: str, item: IrChange) -> bool:
+def others_of(item: IrChange, changes: Sequence[IrChange]) -> list[str]:
+    """The outputs that came where the only one, which has no name of its own, went."""
+    if (item.kind, item.what, item.name) != ("removed", "output", NAMELESS):
+        return []
+    return [
+        other.name
+        for other in changes
+        if (other.kind, other.what, other.where) == ("added", "output", item.where)
+    ]  # fmt: skip
+
+
+def asked_for(text: str, item: IrChange, others: Sequence[str] = ()) -> bool:
     """Whether a text asks for a breaking change.
 
     A new input is asked for when it is named; what goes or becomes another thing must be named in a sentence that says
-    so, or be missing in a signature that the text gives for the component.
+    so, or be missing in a signature that the text gives for the component. An output without a name makes way for
+    those that a sentence says are returned.
 
     Args:
         text: The task's words.
         item: The change.
+        others: The outputs that came in its place.
     """
     names = spellings(item.name) + (spellings(item.after) if item.what == "name" else [])
     if item.kind == "added":
         return mentions(text, names) or signature_tells(text, item)
     for sentence in re.split(r"(?<=[.;!?])\s+|\n", text):
+        if others and RETURNS.search(sentence) and all(mentions(sentence, spellings(name)) for name in others):
+            return True
         if not mentions(sentence, names):
             continue
         if TAKES_AWAY.search(sentence) or (item.what == "type" and TYPES.search(sentence)):
@@ -137,9 +156,10 @@ def changed_notes(tree: Path, changed: list[str]) -> dict[str, str]:
     }
 
 
-def noted(item: IrChange, notes: dict[str, str]) -> bool:
-    """Whether one of the pages names what changed."""
-    return any(mentions(text, spellings(item.name)) for text in notes.values())
+def noted(item: IrChange, notes: dict[str, str], others: Sequence[str] = ()) -> bool:
+    """Whether one of the pages names what changed, or what came in its place."""
+    names = [name for each in (item.name, *others) for name in spellings(each)]
+    return any(mentions(text, names) for text in notes.values())
 
 
 def missing_notes(bench: Bench, repo: Repo, tree: Path, start: str) -> list[str]:
@@ -158,8 +178,9 @@ def missing_notes(bench: Bench, repo: Repo, tree: Path, start: str) -> list[str]
         return []
     now = compile_in(bench, tree, [path for path in code if (tree / path).is_file()])
     notes = changed_notes(tree, changed)
+    changes = compare_modules(old, {module.path: module for module in now})
     return [
         f"{item}. No page says so: name `{item.name}` in docs/, CHANGELOG.md or MIGRATION.md, with what callers must do"
-        for item in compare_modules(old, {module.path: module for module in now})
-        if item.breaking and not noted(item, notes)
+        for item in changes
+        if item.breaking and not noted(item, notes, others_of(item, changes))
     ]

@@ -6,6 +6,7 @@ import re
 
 from ..documents.design import names_in
 from ..documents.models import DesignPart
+from ..planner.cover import long_words
 from ..planner.models import Role
 from .job import Job
 
@@ -53,8 +54,3 @@ def points_of(part: DesignPart, names: set[str], words: set[str], refs: set[str]
 def written(parts: list[DesignPart]) -> str:
     """Sections as Markdown, all of one level."""
     return "\n\n".join(f"### {part.title}\n{part.text.strip()}" for part in parts)
-
-
-def long_words(text: str) -> set[str]:
-    """The words of a text that say something, in one form for singular and plural."""
-    return {word.removesuffix("s") for word in re.findall(r"[a-z]{4,}", text.lower())}

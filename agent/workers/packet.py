@@ -6,6 +6,7 @@ The packet is the same for both workers; how much of it is shown differs.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from pydantic import BaseModel
 
 from ...tools import search
 from ...tools.pytest_run import find_source_roots
-from ..documents.models import Feature, Story
+from ..documents.models import Feature, Requirement, Story
 from ..planner.classify import written_files
+from ..planner.cover import long_words
 from ..planner.models import PlannedTask, Role
 from ..planner.paths import may_write, role_of_path, roles_of, writable_for
 from ..verifier.claims import path_of
 from .around import awaited, cited_around, contracts
-from .designed import design_of, long_words
+from .designed import design_of
 from .job import Job
 from .project import FOLDED, Project, listing, project_of
 from .recipes import Recipe, nearest
@@ -219,26 +221,40 @@ def requirements_of(
     """The requirements it cites; with none cited, those that name its files or symbols, or that tasks around it cite.
 
     Where no task of the feature cites any, the documents do not say which belong to which task: then a short list of
-    requirements is told as a whole, unless it must be brief.
+    requirements is told as a whole, and of a long one those that have words of the task, unless it must be brief.
     """
     if not feature.spec:
         return []
     spec = feature.spec
     known = [*spec.requirements, *spec.criteria]
     found = [item for item in known if item.id in task.refs]
-    short = len(spec.requirements) <= MOST_UNCITED and sum(len(i.text) for i in spec.requirements) <= UNCITED_CHARS
+    every = [item for item in known if item in spec.requirements or item in found]
+    short = len(spec.requirements) <= MOST_UNCITED and sum(map(len, told_of(spec.requirements))) <= UNCITED_CHARS
     if task.role == "docs" and not task.story and short and not brief:
         # A page of no story is about the feature, and its rules must not be taken from the code alone.
-        return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
+        return told_of(every)
     if not found:
-        names = [*feature.task(task.id).symbols, *(Path(path).stem for path in task.files)]
+        document = feature.task(task.id)
+        names = [*document.symbols, *(Path(path).stem for path in task.files)]
         found = [item for item in known if any(re.search(rf"\b{re.escape(name)}\b", item.text) for name in names)]
         found = [item for item in known if item in found or item.id in around]
         ids = {item.id for item in known}
         cited = any(ids & set(other.refs) for other in feature.tasks.tasks)
-        if short and not cited and not brief:
-            return [f"{item.id}: {item.text}" for item in known if item in spec.requirements or item in found]
-    return [f"{item.id}: {item.text}" for item in found[:8]]
+        if not cited and not brief:
+            if short:
+                return told_of(every)
+            text = " ".join([task.title, *document.details])
+            found = found or [item for item in known if near_to(text, [" ".join(told_of([item]))], 2)]
+    return told_of(found[:8])
+
+
+def told_of(requirements: Sequence[Requirement]) -> list[str]:
+    """A line for each requirement, and below it one for each scenario of its own."""
+    lines: list[str] = []
+    for item in requirements:
+        lines.append(f"{item.id}: {item.text}")
+        lines += [f"{item.id}: {scenario.title}: {scenario.text}" for scenario in item.scenarios]
+    return lines
 
 
 def edge_cases_of(feature: Feature, role: Role, text: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel
 
 from ...tools import search
+from ..documents.feature import SETTINGS
 from ..documents.models import Feature
 
 CONTEXT = ("language", "dependencies", "storage", "testing", "constraint", "convention", "style")
@@ -44,9 +45,9 @@ def project_of(feature: Feature) -> Project:
     plan = feature.plan
     principles = principles_of(feature.constitution) if feature.constitution else []
     principles += [shortened(rule) for rule in feature.steering[: 2 * MOST]]
-    context: list[str] = []
+    context = settings_of(feature.extras.get(SETTINGS))
     if plan:
-        context = [
+        context += [
             f"{label}: {text}"
             for label, text in plan.context.items()
             if any(word in label.lower() for word in CONTEXT) and not NOTHING.match(text)
@@ -54,8 +55,8 @@ def project_of(feature: Feature) -> Project:
         known = {f"{label}: {text}" for label, text in plan.context.items()}
         context += [note.text for note in plan.constraints if note.text not in known and says_something(note.text)]
     folder = feature.directory.relative_to(feature.root).as_posix()
-    contracts = [name for name in feature.extras if name.startswith("contracts/")]
-    files = sorted([*(path.name for path in feature.directory.glob("*.md")), *contracts])
+    below = [name for name in feature.extras if name.startswith(("contracts/", "specs/"))]
+    files = sorted([*(path.name for path in feature.directory.glob("*.md")), *below])
     titles = [feature.spec.title if feature.spec else "", plan.title if plan else "", feature.name]
     title = next(title for title in titles if title and not NO_TITLE.match(title))
     introduction = shortened(feature.spec.introduction, 2 * LONGEST) if feature.spec else ""
@@ -66,6 +67,21 @@ def project_of(feature: Feature) -> Project:
         context=[shortened(line) for line in context[:MOST]],
         principles=principles,
     )
+
+
+def settings_of(path: Path | None) -> list[str]:
+    """What an OpenSpec repository tells of itself in its settings (`context:`): a line a paragraph."""
+    import yaml
+
+    if path is None:
+        return []
+    try:
+        settings = yaml.safe_load(path.read_bytes())
+    except yaml.YAMLError:
+        return []
+    text = settings.get("context") if isinstance(settings, dict) else None
+    parts = re.split(r"\n\s*\n|\n(?=\s*[-*#])", text) if isinstance(text, str) else []
+    return [line for part in parts if (line := " ".join(part.split()).lstrip("-*# "))]
 
 
 def says_something(text: str) -> bool:

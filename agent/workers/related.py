@@ -17,6 +17,7 @@ from .scaffold import components_of
 from .wanted import wanted_functions
 
 SIBLING_LINES = 80
+GROUP_FILES = 4
 OPERATED = re.compile(
     r"\b(?:ci|workflows?|deploy\w*|schedul\w*|cron\w*|manifests?|config\w*|docker\w*|install\w*|set-?up|secrets?|runbook"
     r"|operat\w+|monitor\w*|alerts?|environment|nightly|release\w*)\b",
@@ -54,8 +55,8 @@ def related(job: Job, role: Role, brief: bool = False) -> list[tuple[str, bool]]
     # What is changed has to be seen: the pipeline of "Wire x into `hourly`", where no file is named.
     changed = changed_code(job) if role == "code" and not brief else set()
     result = [(path, whole or bool(top_names(root / path) & changed)) for path in about]
-    if role == "code" and brief:
-        result += [(path, False) for path in makers(job, code)]
+    if role == "code":
+        result += [(path, False) for path in (makers(job, code) if brief else of_group(job, code))]
     # A page is about what its subject is made of, and the columns of an artifact stand in a docstring at best.
     told = role == "docs" and not brief
     result += [
@@ -110,6 +111,14 @@ def makers(job: Job, code: list[str]) -> list[str]:
         return []
     texts = {path: (job.worktree / path).read_bytes().decode("utf-8", "replace") for path in code}
     return [path for path, text in texts.items() if any(reads & set(found.outputs) for found in components_of(text))]
+
+
+def of_group(job: Job, code: list[str]) -> list[str]:
+    """Modules that the tasks before this one in its group name: `run the check first` means what they made."""
+    tasks, own = job.feature.tasks.tasks, job.feature.task(job.task.id)
+    before = [task for task in tasks if task.phase == own.phase and own.phase is not None and task.line < own.line]
+    found = dict.fromkeys(path for task in before for path in task.files if path in code and path not in own.files)
+    return list(found)[-GROUP_FILES:]
 
 
 def how_tested(job: Job, tests: list[str], brief: bool) -> list[str]:

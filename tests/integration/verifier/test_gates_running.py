@@ -62,6 +62,14 @@ def test_a_regression_is_refused(scene: MakeScene) -> None:
     here.bench.baseline = here.bench.run_tests(here.worktree)
     verdict = here.judge({"shop/price.py": "def single(price):\n    return 2 * price\n"}, "tests")
     refused(verdict, "tests", "passed before", "tests/test_price.py::test_single", "assert 4 == 2")
+    assert "comes after" not in verdict.feedback()
+
+
+def test_a_regression_whose_file_a_later_task_is_to_change_names_the_way_out(scene: MakeScene) -> None:
+    here = scene("- [ ] T001 Change `single` in shop/price.py\n- [ ] T002 Update tests/test_price.py: twice the price")
+    here.bench.baseline = here.bench.run_tests(here.worktree)
+    verdict = here.judge({"shop/price.py": "def single(price):\n    return 2 * price\n"}, "tests")
+    refused(verdict, "tests", "passed before", "T002 is to change tests/test_price.py", "name tests/test_price.py in")
 
 
 ADAPTED = """- [ ] T001 Change `single` in shop/price.py to twice the price

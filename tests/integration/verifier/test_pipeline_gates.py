@@ -188,3 +188,21 @@ def test_what_only_a_made_up_input_may_be_the_reason_for_is_no_failure(scene: Ma
     gate = of(scene(task).judge({"shop/sift.py": SIFT.format(body=body)}, "local"), "local")
     assert gate.passed and gate.counts == {"runs": 0, "passed": 0, "shown": 0}
     assert any(said in text for text in gate.not_verified), gate.not_verified
+
+
+RETURNED = """    from collections import namedtuple
+
+    return namedtuple("Outputs", ["text", "total"])(";".join(str(number) for number in range(count)), count)
+"""
+
+
+def test_the_only_output_makes_way_for_the_named_ones_that_the_task_says_are_returned(scene: MakeScene) -> None:
+    source = LOAD.format(signature="count: int = 3", body=RETURNED).replace(
+        "-> str", '-> NamedTuple("Outputs", [("text", str), ("total", int)])'
+    )
+    files = {"shop/load.py": source.replace("from kfp", "from typing import NamedTuple\n\nfrom kfp")}
+    told = "- [ ] T001 `load` in shop/load.py returns `text` and `total` as a NamedTuple"
+    gate = of(scene(told).judge(files, "ir"), "ir")
+    assert gate.passed and gate.counts["breaking"] == 1
+    gate = of(scene(LIST).judge(files, "ir"), "ir")
+    assert not gate.passed and "Output" in gate.failures[0]

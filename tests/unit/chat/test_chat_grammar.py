@@ -93,6 +93,10 @@ def test_commands_are_understood_whatever_is_open() -> None:
         ("go only US1, please.", "only US1"),
         ("then do T003", "do T003"),
         ("retry T004 with csv", "retry T004 with csv"),
+        ("go on with US2", "US2"),
+        ("go on with what is open", ""),
+        ("finish the open tasks, please", ""),
+        ("do everything but T004", "do everything but T004"),
     ],
 )
 def test_a_run_gets_the_words_without_the_haste(line: str, words: str) -> None:

@@ -332,3 +332,15 @@ def test_any_plan_holds_each_open_task_once_with_what_it_needs_before_it(documen
         assert wave
         for one, two in itertools.combinations(wave, 2):
             assert not set(one.files) & set(two.files)
+
+
+def test_a_pipeline_comes_after_the_new_components_of_its_group_though_it_names_none() -> None:
+    made = task(1, "Add `check_bands` in components/bands.py", SETUP, "components/bands.py", symbols=["check_bands"])
+    wired = task(2, "Run the check first in `tile_checks` (pipelines/nightly.py)", SETUP, "pipelines/nightly.py")
+    later = task(3, "Add `sum_up` in components/sums.py", SETUP, "components/sums.py", symbols=["sum_up"])
+    assert waves(build_plan(feature(made, wired, later))) == [["T001", "T003"], ["T002"]]
+    # It is only worked later: whether the component came to be does not decide whether it is tried.
+    assert needs(build_plan(feature(made, wired)))["T002"] == []
+    # Where the author says that it may be worked beside others, or puts it into another group, it is.
+    assert waves(build_plan(feature(made, wired.model_copy(update={"parallel": True})))) == [["T001", "T002"]]
+    assert waves(build_plan(feature(wired, later))) == [["T002", "T003"]]

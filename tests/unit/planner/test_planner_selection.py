@@ -323,3 +323,63 @@ def test_free_words_say_more(words: str) -> None:
 )
 def test_order_wishes_are_told_from_other_words(words: str, expected: bool) -> None:
     assert names_order(words) is expected
+
+
+def numbered_feature() -> Feature:
+    """An OpenSpec change: tasks below numbered headings."""
+    feature = make_feature()
+    feature.dialect = "openspec"
+    feature.tasks.phases = [
+        Phase(title=title, number=number, line=10 * number)
+        for number, title in enumerate(["1. Band check", "2. Summary", "3. Operation"], 1)
+    ]
+    feature.tasks.tasks = [
+        Task(key=key, id=key, line=10 * int(key[0]) + int(key[2]), phase=phase.title, phase_number=phase.number)
+        for phase in feature.tasks.phases
+        for key in (f"{phase.number:g}.1", f"{phase.number:g}.2")
+    ]
+    return feature
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ("only the first group, no new dependencies", "1.1 1.2"),
+        ("only group 2", "2.1 2.2"),
+        ("section 3", "3.1 3.2"),
+        ("groups 1 and 3", "1.1 1.2 3.1 3.2"),
+        ("the last group only", "3.1 3.2"),
+        ("first two groups", "1.1 1.2 2.1 2.2"),
+        ("only the summary group, keep pandas out", "2.1 2.2"),
+        ("only 1.1-2.1, no pandas", "1.1 1.2 2.1"),
+        ("do 1.1 and 2.2 with care", "1.1 2.2"),
+        # These speak of the work, and pick nothing.
+        ("start with the first group", ""),
+        ("follow section 3 of the design", ""),
+        ("implement section 3 of design.md with care", ""),
+        ("only group 2 tiles by name", ""),
+        ("only the first group of rows may be written", ""),
+        ("use python 1.1 only", ""),
+        ("raise the limit to 1.2", ""),
+    ],
+)
+def test_groups_of_tasks_are_picked_by_number_place_and_name(words: str, keys: str) -> None:
+    assert " ".join(parse_words(words, numbered_feature()).tasks) == keys
+
+
+def test_a_group_can_be_left_out_and_must_be_there() -> None:
+    assert parse_words("skip the last group", numbered_feature()).exclude == ["3.1", "3.2"]
+    assert parse_words("everything but group 3", numbered_feature()).exclude == ["3.1", "3.2"]
+    assert parse_words("skip 3.2", numbered_feature()).exclude == ["3.2"]
+    for words in ("only group 9", "only the fifth group"):
+        with pytest.raises(UserError, match=r"no phase 9|not so many groups"):
+            parse_words(words, numbered_feature())
+    kiro = make_feature()
+    kiro.dialect = "kiro"
+    kiro.tasks.phases = []
+    kiro.tasks.tasks = [
+        Task(key=key, id=key, line=n, children=below)
+        for n, (key, below) in enumerate([("1", ["1.1"]), ("1.1", []), ("2", ["2.1"]), ("2.1", [])])
+    ]
+    assert choose(kiro, parse_words("only the first group", kiro)) == {"1", "1.1"}
+    assert choose(kiro, parse_words("only group 2", kiro)) == {"2", "2.1"}

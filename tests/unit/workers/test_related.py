@@ -141,3 +141,30 @@ def test_where_nothing_is_cited_all_requirements_and_entities_are_told(
     assert [text.partition(":")[0] for text in packet.requirements] == ["FR-001", "FR-002"]
     assert len(packet.entities) == 1 and "one line for each row" in packet.entities[0]
     assert packet_of("T005", "infra").entities == []
+
+
+def test_an_openspec_task_sees_the_design_and_what_its_group_made(tmp_path: Path) -> None:
+    change = "openspec/changes/add-check"
+    files = {
+        "parts/check.py": "def check_rows(rows): ...\n",
+        "parts/other.py": "def other(): ...\n",
+        "flows/daily.py": "def daily(): ...\n",
+        f"{change}/proposal.md": "## Why\n\nRows are wrong.\n",
+        f"{change}/design.md": "## Decisions\n\nThe pipeline returns a NamedTuple.\n",
+        f"{change}/tasks.md": "## 1. Check\n\n- [x] 1.1 Add `check_rows` in parts/check.py\n"
+        "- [ ] 1.2 Run the check first in flows/daily.py\n- [ ] 1.3 Add deploy/night.yaml\n",
+    }
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    feature = load_feature(tmp_path / change, tmp_path)
+    plan = build_plan(feature)
+
+    def told(key: str) -> Packet:
+        task = next(task for task in plan.tasks if task.id == key)
+        return gather(Job(task, feature, tmp_path, "HEAD", Settings(), lambda event: None), task.role)
+
+    shown = [file.path for file in told("1.2").files]
+    assert "parts/check.py" in shown and "parts/other.py" not in shown
+    assert "The pipeline returns a NamedTuple." in told("1.2").design
+    assert told("1.3").design == ""
