@@ -109,7 +109,7 @@ def test_land_leaves_both_branches_when_it_cannot_be(world: MakeWorld) -> None:
     after = snapshot(here.root)
     assert after["files"] == before["files"] and after["main"] == before["main"]
     assert not here.journal()[-1].landed
-    assert [event.code for event in here.events if event.type == "notice"] == ["not-landed"]
+    assert [event.code for event in here.events if event.type == "notice"] == ["uncommitted", "not-landed"]
 
 
 def test_two_runs_at_once_are_refused(world: MakeWorld) -> None:
