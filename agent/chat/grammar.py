@@ -244,3 +244,11 @@ def command(text: str) -> Intent:
     if name in get_args(Kind) and name not in ("words", "unknown", "question", "agree", "leave"):
         return Intent(kind=name, of=rest.strip())  # type: ignore[arg-type]
     return Intent(kind="unknown", of=word)
+
+
+def selection(words: str) -> str:
+    """The user's words as a run takes them: without what only says that it is to begin now, or that all is meant."""
+    if means_all(words.strip()):
+        return ""
+    text = re.sub(r"^(?:go on|go|ok(?:ay)?|yes|now|then|and)\b[ ,.!]*(?:with|for)?\s*", "", words.strip(), flags=re.I)
+    return re.sub(r"[ ,]+(?:now|please)\s*[.!]*$", "", text, flags=re.I)

@@ -16,7 +16,7 @@ from ..reports.words import bare, one_line
 from ..settings import Settings
 from .actions import Actions
 from .desk import Desk
-from .grammar import COMMANDS, Intent, means_all, understand
+from .grammar import COMMANDS, Intent, selection, understand
 from .runs import after_failure, feature_to_resume, made_since, marks, nothing_run
 from .said import (
     budget_lines,
@@ -396,11 +396,3 @@ class Talk:
             "  go · save · show spec|plan|tasks · do US2 now · do T003-T005 · undo T003 · why did T004 fail · resume",
             *(f"  {name:<9}{text}" for name, text in COMMANDS.items()),
         )
-
-
-def selection(words: str) -> str:
-    """The user's words as a run takes them: without what only says that it is to begin now, or that all is meant."""
-    if means_all(words.strip()):
-        return ""
-    text = re.sub(r"^(?:go on|go|ok(?:ay)?|yes|now|then|and)\b[ ,.!]*(?:with|for)?\s*", "", words.strip(), flags=re.I)
-    return re.sub(r"[ ,]+(?:now|please)\s*[.!]*$", "", text, flags=re.I)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kfpilot.agent.chat.grammar import COMMANDS, understand
-from kfpilot.agent.chat.talk import selection
+from kfpilot.agent.chat.grammar import COMMANDS, selection, understand
 
 ORDERS = {
     "go": ("go", ""),
