@@ -13,7 +13,7 @@ from ..errors import KfpilotError, ModelError, ToolFailure
 from ..events import ModelCalled
 from ..models.handle import Handle, whole_answer
 from ..planner.models import Role
-from ..planner.paths import role_of_path, writable_for
+from ..planner.paths import may_write, role_of_path, writable_for
 from ..verifier.models import Fault, HandBack
 from .answers import file_from, is_whole, without_echo
 from .compiled_outline import compiled_outlines
@@ -170,7 +170,8 @@ class DraftSession:
         files = [path for path in named if "." in Path(path).name or is_file_path(path)]  # a Makefile, but no folder
         meant = set(writes_of(self.job, role)) - set(handing_files(self.job) if role == "code" else [])
         files = [path for path in files if path in meant] or files
-        mine = [path for path in files if role_of_path(path) == role] or files
+        allowed = writable_for(self.job.task, role)
+        mine = [path for path in files if role_of_path(path) == role] or [p for p in files if may_write(allowed, p)]
         return [path for path in mine if not (self.job.worktree / path).is_dir()]
 
     def draft(self, role: Role, target: str, number: int) -> None:

@@ -301,3 +301,12 @@ def test_a_test_that_nobody_asked_for_and_that_fails_twice_goes(job_of: Callable
         tests.append(re.findall(r"def test_(\w+)", (job.worktree / files[0]).read_text()))
     assert tests == [["a", "b"], ["a", "b"], ["a"]]
     assert model.left == 0
+
+
+def test_tests_that_name_only_a_file_they_read_ask_the_model_for_nothing(job_of: Callable[[str], Job]) -> None:
+    job = job_of("T002")
+    task = job.task.model_copy(update={"files": ["config/levels.yaml"], "role": "tests", "also": []})
+    model = ScriptedModel([])
+    session = DraftWorker(Handle(model=model, name="fake", tools=False, kind="fake"), 8).open(replace(job, task=task))
+    with pytest.raises(ToolFailure, match="names no file that this role writes"):
+        session.attempt(1, None)
