@@ -160,7 +160,7 @@ def _settings(path: str, text: str) -> Iterator[Hit]:
 
 def _python(path: str, text: str, is_test: bool) -> list[Hit]:
     try:
-        tree = parse_python(text.removeprefix("\ufeff"))
+        tree = parse_python(text)
     except (SyntaxError, ValueError):
         return []
     imports = _imports(tree)

@@ -185,7 +185,7 @@ def _other_names(text: str) -> dict[str, int]:
 def _python_names(text: str) -> dict[str, int] | None:
     """What a module defines or binds, at any depth, with its line; None if it does not parse."""
     try:
-        module = parse_python(text.removeprefix("\ufeff"))
+        module = parse_python(text)
     except (SyntaxError, ValueError, RecursionError):
         return None
     found: dict[str, int] = {}

@@ -103,7 +103,7 @@ def wrong_function(ctx: GateContext, fault: Fault) -> str:
     if not name:
         return ""
     try:
-        tree = parse_python(ctx.read(path_of(fault)).removeprefix("\ufeff"))
+        tree = parse_python(ctx.read(path_of(fault)))
     except (SyntaxError, ValueError):
         return ""
     known = {dotted for dotted, _ in functions_in(tree)} | {

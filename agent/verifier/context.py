@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...tools import git
+from ...tools.git_history import COMMIT
 from ...tools.kfp_check import KfpModule
 from ..documents.models import Feature
 from ..planner.models import PlannedTask
@@ -18,8 +18,6 @@ from .bench import Bench
 
 if TYPE_CHECKING:
     from git import Repo
-
-COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass
